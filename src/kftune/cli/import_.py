@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-bounds",
         choices=["exponents", "values"],
-        help="how to read bounds of logarithmic ranges where the system has exponents (azureml, wandb; default: exponents)",
+        help="how to read bounds of logarithmic ranges, in azureml and wandb (default: exponents, as these do)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="write nothing if something has no equivalent, and exit with 1"

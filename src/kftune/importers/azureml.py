@@ -235,7 +235,7 @@ def _policy(draft: Draft, node: Node | None) -> None:
     kind = node.need("type", "an early termination policy").one_of(
         ("bandit", "median_stopping", "truncation_selection")
     )
-    rule = {}
+    rule: dict[str, Any] = {}
     for key, target in (("evaluation_interval", "interval"), ("delay_evaluation", "delay")):
         given = node.get(key)
         if given is not None and given.integer() > 0:
@@ -256,7 +256,7 @@ def _policy(draft: Draft, node: Node | None) -> None:
         draft.put("stopping", "percentile", value={"keep": 50, **rule})
         draft.lost(
             node,
-            "stopping.percentile with keep: 50, the median of the best values at that report; Azure's median is of averages",
+            "stopping.percentile with keep: 50, the median of best values; Azure's is one of averages",
         )
     draft.leave(node, {})
 

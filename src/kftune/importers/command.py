@@ -45,59 +45,72 @@ def read_command(given: str | Sequence[str], searched: Callable[[str], bool]) ->
     kept: list[str] = []
     flags: dict[str, str] = {}
     styles: list[str] = []
-    for token in tokens:
-        names = _MARK.findall(token)
+    for word in tokens:
+        names = _MARK.findall(word)
         if not names:
-            kept.append(token)
-            continue
-        name, whole = names[0], _MARK.fullmatch(token) is not None
-        head = token.partition("=")[0]
-        if not searched(name):
-            lost.append(f"{_shown(token)} is no hyperparameter: write its value into step.args")
-        elif token == f"{head}={mark(name)}" and head.startswith("--"):
-            flags[name] = head[2:]
-            styles.append("--name=value")
-        elif token == f"{head}={mark(name)}" and re.fullmatch(r"[+~]*[\w.@/-]+", head) and not head.startswith("-"):
-            flags[name] = head
-            styles.append("name=value")
-        elif whole and kept and kept[-1].startswith("--") and "=" not in kept[-1]:
-            flags[name] = kept.pop()[2:]
-            styles.append("--name value")
+            kept.append(word)
+        elif not searched(names[0]):
+            lost.append(f"{_shown(word)} is no hyperparameter: write its value into step.args")
         else:
-            if whole and kept and re.fullmatch("-[A-Za-z]", kept[-1]):
-                token = f"{kept.pop()} {token}"
-            lost.append(f"{_shown(token)} has no argument of the form --{name}=VALUE: the script gets --{name}")
+            flag, style = _flag(word, names[0], kept)
+            if style:
+                flags[names[0]] = flag
+                styles.append(style)
+            else:
+                lost.append(f"{flag} has no argument of the form --{names[0]}=VALUE: the script gets --{names[0]}")
     style = max(styles, key=styles.count) if styles else "--name=value"
     if len(set(styles)) > 1:
         lost.append(f"arguments have several forms; the script gets all as {style}")
     return ForeignCommand(kept, flags, style, lost)
 
 
+def _flag(word: str, name: str, kept: list[str]) -> tuple[str, str]:
+    """Returns the argument of a hyperparameter, without dashes, and its form; the form is empty for another one.
+
+    Args:
+        word: The token with the mark.
+        name: The hyperparameter.
+        kept: The tokens before it; the last one is removed if it is the argument's name.
+    """
+    head = word.partition("=")[0]
+    if word == f"{head}={mark(name)}":
+        if head.startswith("--"):
+            return head[2:], "--name=value"
+        if re.fullmatch(r"[+~]*[\w.@/-]+", head) and not head.startswith("-"):
+            return head, "name=value"
+    if word == mark(name) and kept and "=" not in kept[-1]:
+        if kept[-1].startswith("--"):
+            return kept.pop()[2:], "--name value"
+        if re.fullmatch("-[A-Za-z]", kept[-1]):
+            return f"{kept.pop()} {_shown(word)}", ""
+    return _shown(word), ""
+
+
 def _with_operators(tokens: Sequence[str]) -> list[str]:
     """Returns the tokens with `;` apart from the word before it."""
     found: list[str] = []
-    for token in tokens:
-        if token.endswith(";") and len(token) > 1:
-            found += [token[:-1], ";"]
+    for word in tokens:
+        if word.endswith(";") and len(word) > 1:
+            found += [word[:-1], ";"]
         else:
-            found.append(token)
+            found.append(word)
     return found
 
 
 def _one_command(tokens: Sequence[str], lost: list[str]) -> list[str]:
     """Returns the command with the hyperparameters, of a shell line with several."""
     commands: list[list[str]] = [[]]
-    for token in tokens:
-        if token in _OPERATORS:
+    for word in tokens:
+        if word in _OPERATORS:
             commands.append([])
-        elif token != "\\":
-            commands[-1].append(token)
+        elif word != "\\":
+            commands[-1].append(word)
     commands = [command for command in commands if command]
     chosen = next((each for each in commands if any(map(_MARK.search, each))), commands[-1] if commands else [])
     others = [" ".join(each) for each in commands if each is not chosen]
     if others:
         lost.append(
-            f"{'; '.join(map(_shown, others))}: a step runs one program without a shell; do it in the image, or in a script"
+            f"{'; '.join(map(_shown, others))}: a step runs one program without a shell; do it in the image or a script"
         )
     return chosen
 

@@ -77,34 +77,40 @@ def find(path: Path, wanted: Wanted, what: str) -> Found:
         OSError: It cannot be read.
     """
     text, file = text_of(path), str(path)
-    nothing = Found(Source(file), None, PythonText())
+    problem = ForeignFileError(f"this is no {what}", file)
     if path.suffix != ".py":
-        problem = None
-        try:
-            for value in yaml_text.load_all(text, file=file):
-                if isinstance(value, Mapping) and wanted(value):
-                    return Found(Source(file, text), Node(Source(file, text), value), PythonText())
-                if isinstance(value, Mapping):
-                    problem = f"this is no {what}: it has the keys {', '.join(map(str, [*value][:8]))}"
-        except YamlError as error:
-            problem = str(error)
-        if problem is not None and path.suffix == ".json":
-            raise ForeignFileError(problem.removeprefix(f"{file}: "), file)
+        node = _yaml(text, file, wanted, what)
+        if isinstance(node, Node):
+            return Found(node.source, node, PythonText())
+        problem = node
+        if path.suffix == ".json":
+            raise problem
         blocks = _blocks(text, file, wanted)
         if blocks is not None:
             return blocks
-    else:
-        problem = None
     try:
         python = read_python(text, file)
     except ForeignFileError as error:
         if path.suffix == ".py":
             raise
-        raise ForeignFileError(problem.removeprefix(f"{file}: ") if problem else f"this is no {what}", file) from error
-    found = Found(nothing.source, None, python)
+        raise problem from error
     if not python.values and not python.calls:
-        raise ForeignFileError((problem or f"this is no {what}").removeprefix(f"{file}: "), file)
-    return found
+        raise problem
+    return Found(Source(file), None, python)
+
+
+def _yaml(text: str, file: str, wanted: Wanted, what: str) -> Node | ForeignFileError:
+    """Returns the document that is wanted, or why there is none."""
+    problem = f"this is no {what}"
+    try:
+        for value in yaml_text.load_all(text, file=file):
+            if isinstance(value, Mapping) and wanted(value):
+                return Node(Source(file, text), value)
+            if isinstance(value, Mapping):
+                problem = f"this is no {what}: it has the keys {', '.join(map(str, [*value][:8])) or 'none'}"
+    except YamlError as error:
+        return ForeignFileError(error.message, file, error.line, error.column)
+    return ForeignFileError(problem, file)
 
 
 def _blocks(text: str, file: str, wanted: Wanted) -> Found | None:

@@ -294,10 +294,12 @@ class Draft:
                 raise node.fail(f"a hyperparameter is a value or a group, but {name!r} and {other!r} are both")
 
     def _rename(self) -> None:
+        """Gives the fields names that a class can have, and says what the script gets then."""
         spelled = {raw: self.flags.get(raw, raw) for raw in self.fields}
-        dashed = [text for text in spelled.values() if "-" in text.strip("-")]
-        scored = [text for text in spelled.values() if "_" in text.strip("_") and "-" not in text]
-        if dashed and not scored:
+        with_dash = [text for text in spelled.values() if "-" in text.strip("-")]
+        with_underscore = [text for text in spelled.values() if "_" in text.strip("_") and "-" not in text]
+        dashes = bool(with_dash) and not with_underscore
+        if dashes:
             self.put("step", "arguments", "names", value="dashes")
         names: dict[str, str] = {}
         for raw, text in spelled.items():
@@ -305,29 +307,25 @@ class Draft:
             while name in names.values():
                 name += "_"
             names[raw] = name
-            taken = name.replace("_", "-") if dashed and not scored else name
-            if taken != text:
-                self.notes.append(
-                    Note(
-                        "lost",
-                        raw,
-                        None,
-                        f"a field cannot be called {text!r}: the script gets --{taken}, so rename it there",
-                    )
-                )
-            elif name != raw:
-                self.notes.append(Note("converted", raw, None, f"the field is {name}: the argument is --{taken}"))
+            self._note_name(raw, text, name, name.replace("_", "-") if dashes else name)
         self.fields = {names[raw]: each for raw, each in self.fields.items()}
         for section in ("search", "values"):
             if section in self.study:
                 self.study[section] = {names[raw]: value for raw, value in self.study[section].items()}
         if "points" in self.study:
-            self.study["points"] = [
-                {names[raw]: value for raw, value in point.items()} for point in self.study["points"]
-            ]
-        renamed = [(old, new) for old, new in names.items() if old != new]
-        for old, new in renamed:
-            self.open = [Open(each.key.replace(f"search.{old}", f"search.{new}"), each.text) for each in self.open]
+            self.study["points"] = [{names[raw]: value for raw, value in each.items()} for each in self.study["points"]]
+        settings = self.study.get("algorithm", {}).get("settings", {})
+        if settings.get("resource_name") in names:
+            settings["resource_name"] = names[settings["resource_name"]]
+        keys = {f"search.{raw}": f"search.{name}" for raw, name in names.items()}
+        self.open = [Open(keys.get(each.key, each.key), each.text) for each in self.open]
+
+    def _note_name(self, raw: str, text: str, name: str, taken: str) -> None:
+        if taken != text:
+            why = f"a field cannot be called {text!r}: the script gets --{taken}, so rename it there"
+            self.notes.append(Note("lost", raw, None, why))
+        elif name != raw:
+            self.notes.append(Note("converted", raw, None, f"the field is {name}: the argument is --{taken}"))
 
     def _fill(self) -> None:
         step = self.study.setdefault("step", {})

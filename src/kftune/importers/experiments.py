@@ -59,8 +59,7 @@ def read(path: Path, options: Options) -> Imported:
 
 
 def _wanted(value: Mapping[str, Any]) -> bool:
-    experiments = value.get("experiments")
-    return isinstance(experiments, Mapping) and all(isinstance(each, Mapping) for each in experiments.values())
+    return isinstance(value.get("experiments"), Mapping)
 
 
 def _flat(node: Node, prefix: str = "") -> dict[str, Any]:

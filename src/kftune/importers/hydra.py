@@ -188,9 +188,9 @@ def _ax(draft: Draft, ax: Node) -> None:
         _direction(
             draft, minimize or experiment, "minimize" if minimize is None or minimize.value is True else "maximize"
         )
-        name = experiment.get("name")
-        if name is not None:
-            draft.name = name.text()
+        title = experiment.get("name")
+        if title is not None:
+            draft.name = title.text()
         draft.leave(
             experiment, {"parameter_constraints": "write constraints", "outcome_constraints": "nothing is like it"}
         )
@@ -224,9 +224,9 @@ def _nevergrad(draft: Draft, sweeper: Node, optim: Node | None) -> None:
         draft.carry(optim.get("seed"), "algorithm", "seed")
         largest = optim.get("maximize")
         _direction(draft, largest or optim, "maximize" if largest is not None and largest.value is True else "minimize")
-        name = optim.get("optimizer")
-        if name is not None:
-            draft.lost(name, f"{name.value}: the study uses its default, multivariate-tpe")
+        optimizer = optim.get("optimizer")
+        if optimizer is not None:
+            draft.lost(optimizer, f"{optimizer.value}: the study uses its default, multivariate-tpe")
         draft.leave(optim, {"noisy": "nothing in a study is like it", "max_failure_rate": "write budget.max_failed"})
 
 

@@ -26,7 +26,6 @@ from kftune.spec.kind import kind_of
 _PARAMETER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _REASONS = {
     "nasConfig": "a study searches no network architectures",
-    "resumePolicy": "write targets.katib.resume_policy",
     "trialTemplate": "",
 }
 _POD_REASONS = {
@@ -56,9 +55,8 @@ def read(path: FilePath, options: Options) -> Imported:
     """
     text = text_of(path)
     document = _one(path, text, options)
-    number = document.piece.line
-    source = Source(str(path), text if document.number == 0 and not document.prefix else "")
-    node = Node(source, document.value, (), number + 1 if not source.line(()) else None)
+    source = Source(str(path), "" if document.prefix else document.piece.text, document.piece.line)
+    node = Node(source, document.value)
     metadata = node.get("metadata")
     name = None if metadata is None else metadata.first("name", "generateName")
     draft = Draft("experiment" if name is None else str(name.value).rstrip("-"), options)
@@ -86,6 +84,7 @@ def read(path: FilePath, options: Options) -> Imported:
     draft.carry(spec.get("maxTrialCount"), "budget", "max_trials")
     draft.carry(spec.get("parallelTrialCount"), "budget", "parallel")
     draft.carry(spec.get("maxFailedTrialCount"), "budget", "max_failed")
+    draft.carry(spec.get("resumePolicy"), "targets", "katib", "resume_policy")
     _early_stopping(draft, spec.get("earlyStopping"))
     _collector(draft, spec.get("metricsCollectorSpec"))
     template = spec.get("trialTemplate")
@@ -112,27 +111,25 @@ def _one(path: FilePath, text: str, options: Options) -> Document:
 
 
 def _parameters(draft: Draft, spec: Node) -> None:
-    raw = {"parameters": [], "trialTemplate": {}, **_texts(spec.value)}
-    try:
-        parameters, notes = parameters_of(raw)
-    except (KftuneError, KeyError, AttributeError, TypeError) as error:
-        raise spec.fail(f"its parameters cannot be read: {error}") from error
-    listed = {str(each.value.get("name")): each for each in spec.need("parameters").each()}
-    for parameter in parameters:
-        node = listed[parameter.name]
-        draft.search(parameter.name, node, _space(parameter.domain, str(node.value.get("parameterType", ""))))
-    for note in notes:
-        draft.converted(spec.need("parameters"), note)
+    template = spec.value.get("trialTemplate") or {}
+    given = spec.get("parameters")
+    if given is None:
+        raise spec.fail("an Experiment needs parameters to become a study; nasConfig is for Katib only")
+    for each in given.each():
+        raw = {"parameters": [_texts(each.mapping())], "trialTemplate": template}
+        try:
+            [parameter], notes = parameters_of(raw)
+        except (KftuneError, KeyError, AttributeError, TypeError) as error:
+            raise each.fail(f"it cannot be read: {error}") from error
+        draft.search(parameter.name, each, _space(parameter.domain, str(each.value.get("parameterType", ""))))
+        for note in notes:
+            draft.converted(each, note)
 
 
-def _texts(value: Any) -> Any:
-    """Returns the parameters with texts in place of numbers, as Katib has them."""
-    spec = dict(value)
-    made = []
-    for parameter in spec.get("parameters") or []:
-        space = {key: _text(inner) for key, inner in (parameter.get("feasibleSpace") or {}).items()}
-        made.append({**parameter, "feasibleSpace": space})
-    return {**spec, "parameters": made}
+def _texts(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a parameter with texts in place of numbers, as Katib has them."""
+    space = {key: _text(inner) for key, inner in (parameter.get("feasibleSpace") or {}).items()}
+    return {**parameter, "feasibleSpace": space}
 
 
 def _text(value: Any) -> Any:
@@ -259,16 +256,17 @@ def _template(draft: Draft, template: Node) -> None:
     if container is None:
         draft.lost(trial, f"the {kind} has no container that can be read: write step.command and step.image")
         return
-    if kind != "Job":
-        draft.lost(
-            trial, f"trials of kind {kind}: targets.katib.trial_kind and step.resources.nodes say how a trial runs"
-        )
+    _object(draft, trial, kind, pod)
     draft.carry(container.get("image"), "step", "image")
     _command(draft, container, references)
     resources = container.get("resources") or container.get("resourcesPerNode")
     if resources is not None:
         _resources(draft, resources)
     _env(draft, container)
+    if "securityContext" not in container and (pod is None or "securityContext" not in pod):
+        draft.to_fill(
+            "step.security", "trials of a study do not run as root; {run_as_non_root: false} allows it, as here"
+        )
     draft.carry(container.get("workingDir"), "step", "working_dir")
     draft.carry(container.get("imagePullPolicy"), "step", "image_pull_policy")
     container.ignore(["name", "resourcesPerNode"])
@@ -380,19 +378,16 @@ def _resources(draft: Draft, node: Node) -> None:
             if key in ("cpu", "memory"):
                 found[f"{key}{suffix}"] = each.value
             elif key.endswith("/gpu"):
-                found["gpu"] = each.integer()
-                if key != "nvidia.com/gpu":
-                    found["gpu_resource"] = key
+                found |= {"gpu": each.integer(), **({} if key == "nvidia.com/gpu" else {"gpu_resource": key})}
             else:
                 draft.lost(each, "write step.resources.extra")
     for key in ("cpu", "memory"):
-        if f"{key}_limit" in found and key not in found:  # Kubernetes asks for the limit then
-            found[key] = found.pop(f"{key}_limit")
-        elif found.get(f"{key}_limit") == found.get(key):
-            found.pop(f"{key}_limit", None)
-    if found:
-        for key, value in found.items():
-            draft.carry(node, "step", "resources", key, value=value)
+        if f"{key}_limit" in found:
+            limit = found.pop(f"{key}_limit")
+            # Without a request, Kubernetes asks for the limit.
+            found |= {key: limit} if found.get(key, limit) == limit else {f"{key}_limit": limit}
+    for key, value in found.items():
+        draft.carry(node, "step", "resources", key, value=value)
 
 
 def _env(draft: Draft, container: Node) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kftune.errors import ForeignFileError, YamlError, suggestion
+from kftune.errors import ForeignFileError, YamlError, near_names, suggestion
 from kftune.importers.python_text import Call, Code, Lined
 
 Path = tuple[str | int, ...]
@@ -121,10 +121,10 @@ class Node:
         """
         found = self.get(key)
         if found is None:
-            given = [each for each in map(str, self.mapping()) if each not in self._read]
-            near = suggestion(key, given) if given else "it has none"
-            near = near.replace("known: ", "it has: ")
-            raise self.fail(f"{what or 'this'} needs the key {key!r}; {near}")
+            given = [str(each) for each in self.mapping()]
+            near = near_names(key, [each for each in given if each not in self._read])
+            hint = near or f"it has: {', '.join(given[:12]) or 'nothing'}"
+            raise self.fail(f"{what or 'this'} needs the key {key!r}; {hint}")
         return found
 
     def first(self, *keys: str) -> Node | None:
@@ -190,7 +190,7 @@ class Node:
 
     def values(self) -> list[Any]:
         """Returns the items of a list, which must be plain and at least one."""
-        items = [item for item in self.each()]
+        items = [*self.each()]
         for item in items:
             if isinstance(item.value, Call | Code):
                 raise item.fail(f"{item.value!r} is code, and the file is not run; write the value")

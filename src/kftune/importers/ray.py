@@ -141,16 +141,7 @@ def _space_of(draft: Draft, node: Node, prefix: str) -> None:
 
 def _domain(node: Node) -> Space:
     """Returns the domain of a call, or of a mapping that stands for one."""
-    value = node.value
-    if isinstance(value, Call):
-        function, args, kwargs = value.name, value.args, value.kwargs
-    else:
-        [(function, inner)] = value.items()
-        args, kwargs = (
-            ((), inner) if isinstance(inner, Mapping) else (tuple(inner) if isinstance(inner, list) else (inner,), {})
-        )
-        if function in ("choice", "grid_search") and not kwargs:
-            args = (inner,)
+    function, args, kwargs = _parts(node.value)
     names = _FUNCTIONS[function]
     if len(args) > len(names):
         raise node.fail(f"{function} takes {len(names)} arguments ({', '.join(names)}), but got {len(args)}")
@@ -160,6 +151,17 @@ def _domain(node: Node) -> Space:
     given = Lined({**dict(zip(names, args, strict=False)), **kwargs})
     given.lines = {}
     return _of_function(Node(node.source, given, node.path, node.line), function)
+
+
+def _parts(value: Any) -> tuple[str, tuple[Any, ...], Mapping[str, Any]]:
+    """Returns the function, the arguments and the named arguments of what is searched."""
+    if isinstance(value, Call):
+        return value.name, value.args, value.kwargs
+    [(function, inner)] = value.items()
+    if isinstance(inner, Mapping):
+        return function, (), inner
+    listed = isinstance(inner, list) and function not in ("choice", "grid_search")
+    return function, tuple(inner) if listed else (inner,), {}
 
 
 def _of_function(node: Node, function: str) -> Space:

@@ -1,4 +1,4 @@
-"""The report of an import: what was carried exactly, what was converted, what has no equivalent, and what to fill in."""
+"""The report of an import: what is carried exactly, what is converted, what has no equivalent, and what to fill in."""
 
 from __future__ import annotations
 

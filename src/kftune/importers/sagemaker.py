@@ -1,4 +1,4 @@
-"""Amazon SageMaker: `tuning_config` files, CreateHyperParameterTuningJob requests, and calls of `HyperparameterTuner`."""
+"""Amazon SageMaker: `tuning_config`, CreateHyperParameterTuningJob, and calls of `HyperparameterTuner`."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def read(path: Path, options: Options) -> Imported:
     tuner = found.python.last_call("HyperparameterTuner")
     if node is None and tuner is None:
         raise ForeignFileError(
-            "this is no SageMaker tuning job: it has neither hyperparameter_ranges, HyperParameterTuningJobConfig nor a "
-            "call of HyperparameterTuner",
+            "this is no SageMaker tuning job: it has neither hyperparameter_ranges, HyperParameterTuningJobConfig nor "
+            "a call of HyperparameterTuner",
             str(path),
         )
     draft = Draft(path.stem, options)

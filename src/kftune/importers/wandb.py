@@ -6,7 +6,7 @@ Source: W&B's reference of sweep configuration keys.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,34 +122,38 @@ def _distribution(node: Node) -> str:
 
 def _space(draft: Draft, node: Node, kind: str) -> Space:
     if kind.startswith("categorical"):
-        weights = node.get("probabilities")
-        values = node.need("values", kind).values()
-        if weights is None:
-            return choice(values)
-        shares = [each.number() for each in weights.each()]
-        if len(shares) != len(values):
-            raise weights.fail(f"there are {len(values)} values, but {len(shares)} probabilities")
-        return choice(values, shares)
+        return _categorical(node, kind)
     if kind.endswith("beta"):
         return _beta(node)
-    q = None
-    if kind.startswith("q_"):
-        given = node.get("q")
-        q = 1.0 if given is None else given.number()
-        if q <= 0:
-            raise node.fail(f"q must be above 0, but is {q:g}")
+    q = _positive(node, "q", 1.0) if kind.startswith("q_") else None
     if kind.endswith("normal"):
-        mu, sigma = node.get("mu"), node.get("sigma")
-        std = 1.0 if sigma is None else sigma.number()
-        if std <= 0:
-            raise node.fail(f"sigma must be above 0, but is {std:g}")
-        return normal(0.0 if mu is None else mu.number(), std, q, log="log" in kind)
+        mu = node.get("mu")
+        return normal(0.0 if mu is None else mu.number(), _positive(node, "sigma", 1.0), q, log="log" in kind)
     low, high = _ends(node, kind)
     if kind == "int_uniform":
         return integers(int(low), int(high))
     if "log" in kind:
         return _logarithmic(draft, node, kind, (low, high), q)
     return uniform(low, high) if q is None else quantised(low, high, q)
+
+
+def _categorical(node: Node, kind: str) -> Space:
+    weights = node.get("probabilities")
+    values = node.need("values", kind).values()
+    if weights is None:
+        return choice(values)
+    shares = [each.number() for each in weights.each()]
+    if len(shares) != len(values):
+        raise weights.fail(f"there are {len(values)} values, but {len(shares)} probabilities")
+    return choice(values, shares)
+
+
+def _positive(node: Node, key: str, default: float) -> float:
+    found = node.get(key)
+    value = default if found is None else found.number()
+    if value <= 0:
+        raise node.fail(f"{key} must be above 0, but is {value:g}")
+    return value
 
 
 def _ends(node: Node, kind: str) -> tuple[float, float]:
@@ -262,39 +266,38 @@ def _text(rule: Mapping[str, int]) -> str:
     return ", ".join(f"{key}: {value}" for key, value in rule.items())
 
 
+_ARGUMENTS = {
+    "${args}": {},
+    "${args_no_hyphens}": {"style": "name=value"},
+    "${args_no_boolean_flags}": {"booleans": "flag"},
+    "${args_json_file}": {"as": "json-file"},
+}
+"""Macro -> `step.arguments` that give the script the same."""
+
+
 def _command(draft: Draft, node: Node) -> None:
     program, command = node.get("program"), node.get("command")
-    if program is None and command is None:
-        return
-    tokens: Sequence[str] = ["${env}", "${interpreter}", "${program}", "${args}"]
-    if command is not None:
-        tokens = [str(each) for each in command.values()]
-    known = {"${env}": [], "${interpreter}": ["python"], "${program}": [] if program is None else [program.text()]}
-    style: dict[str, str] = {
-        "${args}": "",
-        "${args_no_hyphens}": "style",
-        "${args_no_boolean_flags}": "booleans",
-        "${args_json_file}": "as",
-        "${args_json}": "lost",
-    }
-    values = {"style": "name=value", "booleans": "flag", "as": "json-file"}
-    made: list[str] = []
-    for token in tokens:
-        if token in known:
-            made += known[token]
-        elif token in style:
-            setting = style[token]
-            if setting in values:
-                draft.put("step", "arguments", setting, value=values[setting])
-            elif setting == "lost" and command is not None:
-                draft.lost(
-                    command, "${args_json}: a study writes one argument each, or a JSON file (step.arguments.as)"
-                )
-        elif token.startswith("${envvar:") and command is not None:
-            draft.lost(command, f"{token}: write the value into step.args, or read the variable in the script")
-        elif token != "/usr/bin/env":
-            made.append(token)
     place = command or program
-    if made and place is not None:
+    if place is None:
+        return
+    words = ["${interpreter}", "${program}", "${args}"] if command is None else map(str, command.values())
+    known = {
+        "${env}": [],
+        "/usr/bin/env": [],
+        "${interpreter}": ["python"],
+        "${program}": [] if program is None else [program.text()],
+    }
+    made: list[str] = []
+    for word in words:
+        if word in _ARGUMENTS:
+            for key, value in _ARGUMENTS[word].items():
+                draft.put("step", "arguments", key, value=value)
+        elif word == "${args_json}":
+            draft.lost(place, "${args_json}: a study writes one argument each, or a JSON file (step.arguments.as)")
+        elif word.startswith("${envvar:"):
+            draft.lost(place, f"{word}: write the value into step.args, or read the variable in the script")
+        else:
+            made += known.get(word, [word])
+    if made:
         draft.put("step", "command", value=made)
         draft.converted(place, f"step.command: {' '.join(made)}; the hyperparameters follow it")
