@@ -168,7 +168,7 @@ def test_a_sweep_of_hydra_has_its_values(text: str, inclusive: bool, expected: t
     assert domain_from_spec(space.spec).grid() == expected
 
 
-# -- names and values ----------------------------------------------------------------------------------------------------
+# -- names and values ------------------------------------------------------------------------------------------------
 
 
 def test_a_name_that_a_field_cannot_have_is_reported(tmp_path: Path):

@@ -35,7 +35,8 @@ def stored(path: Path, kind: str) -> Path:
     both = optuna.create_study(storage=storage, study_name="second", directions=["minimize", "maximize"])
     both.set_metric_names(["loss", "accuracy"])
     both.tell(both.ask({"x": DISTRIBUTIONS["lr"][0]}), [0.5, 0.9])
-    both.tell(both.ask({"x": DISTRIBUTIONS["dropout"][0], "y": DISTRIBUTIONS["layers"][0]}), [0.5, 0.9])
+    wider = optuna.distributions.FloatDistribution(1e-6, 1.0, log=True)
+    both.tell(both.ask({"x": wider, "y": DISTRIBUTIONS["layers"][0]}), [0.5, 0.9])
     return path
 
 

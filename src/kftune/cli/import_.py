@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _write(imported: Imported, arguments: argparse.Namespace) -> list[Path]:
     """Writes the class, if there is no other, and the study; returns the files, the study last."""
-    from kftune.importers.draft import study_name
+    from kftune.importers.names import study_name
     from kftune.importers.writing import class_text, study_text
     from kftune.scaffold.names import class_name_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from kftune.errors import UnknownNameError
-from kftune.importers.draft import Imported, Options
+from kftune.importers.imported import Imported, Options
 
 SYSTEMS = {
     "sagemaker": "Amazon SageMaker: tuning_config, CreateHyperParameterTuningJob, HyperparameterTuner",

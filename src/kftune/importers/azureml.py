@@ -16,7 +16,8 @@ from typing import Any
 from kftune.errors import ForeignFileError, suggestion
 from kftune.importers.command import mark, read_command
 from kftune.importers.document import find
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node, Source
 from kftune.importers.python_text import Call
 from kftune.importers.spaces import Space, choice, exponents, integers, log_uniform, normal, quantised, uniform

@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-import keyword
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from kftune.domains import domain_from_spec
 from kftune.errors import MetricError
-from kftune.hparams import Hparams
 from kftune.importers.command import ForeignCommand
 from kftune.importers.flow import flow
+from kftune.importers.imported import REQUIRED, Field, Imported, Note, Open, Options
+from kftune.importers.names import field_name, metric_name, study_name
 from kftune.importers.node import Node
-from kftune.importers.spaces import Bounds, Space, typed_values
-from kftune.metrics import check_metric_name
+from kftune.importers.spaces import Space, typed_values
 from kftune.metrics.definition import MetricDefinition, definition_notes
 
-Kind = Literal["exact", "converted", "lost"]
-REQUIRED: Any = object()
-"""The default of a field that has none."""
-
 _BAYESIAN = "the Gaussian process is kftune's own (bayesianoptimization); multivariate-tpe needs no extra package"
-_RESERVED = frozenset({"bool", "float", "int", "list", "str", "dict", "Hparam", "Hparams", "Literal"})
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user decides about an import."""
-
-    log_bounds: Bounds | None = None
-    """How bounds of logarithmic ranges are read, in systems where they are exponents; None as the system does."""
-    pick: str = ""
-    """Which one, if the file has several."""
-    command: tuple[str, ...] = ()
-    """The command line of a trial; empty to take that of the file."""
-    image: str = ""
-    """The image; empty to take that of the file."""
-
-
-class Note(NamedTuple):
-    """What became of one part of the file."""
-
-    kind: Kind
-    """`exact`; `converted`: it means the same in another form; `lost`: it means something else here, or nothing."""
-    where: str
-    line: int | None
-    text: str
-
-
-class Open(NamedTuple):
-    """What the user has to write or to check."""
-
-    key: str
-    """The key of the study."""
-    text: str
-
-
-class Field(NamedTuple):
-    """A field of the class."""
-
-    annotation: str
-    default: Any = REQUIRED
-
-
-@dataclass
-class Imported:
-    """What an import gives."""
-
-    name: str
-    """The study's name."""
-    study: dict[str, Any]
-    """The study, without `name` and `hparams`."""
-    fields: dict[str, Field]
-    """The fields of the class, by dotted name."""
-    notes: list[Note]
-    open: list[Open]
 
 
 @dataclass
@@ -102,19 +41,39 @@ class Draft:
     # -- the report ----------------------------------------------------------------------------------------------------
 
     def exact(self, node: Node, became: str) -> None:
-        """Says that a part is carried exactly."""
+        """Says that a part is carried exactly.
+
+        Args:
+            node: The part of the file.
+            became: What it becomes.
+        """
         self.notes.append(Note("exact", node.where, node.line, became))
 
     def converted(self, node: Node, became: str) -> None:
-        """Says that a part means the same in another form."""
+        """Says that a part means the same in another form.
+
+        Args:
+            node: The part of the file.
+            became: What it becomes, and how.
+        """
         self.notes.append(Note("converted", node.where, node.line, became))
 
     def lost(self, node: Node, text: str) -> None:
-        """Says that a part means something else here, or nothing, and what to use."""
+        """Says that a part means something else here, or nothing, and what to use.
+
+        Args:
+            node: The part of the file.
+            text: What is lost, and what to use.
+        """
         self.notes.append(Note("lost", node.where, node.line, text))
 
     def to_fill(self, key: str, text: str) -> None:
-        """Says what the user has to write or to check."""
+        """Says what the user has to write or to check.
+
+        Args:
+            key: The key of the study.
+            text: What to write or to check.
+        """
         self.open.append(Open(key, text))
 
     def _to_fill_too(self, key: str, text: str) -> None:
@@ -137,7 +96,12 @@ class Draft:
     # -- the study -----------------------------------------------------------------------------------------------------
 
     def put(self, *path: str, value: Any) -> None:
-        """Sets a key of the study."""
+        """Sets a key of the study.
+
+        Args:
+            path: The key of the study.
+            value: Its value.
+        """
         inner = self.study
         for key in path[:-1]:
             inner = inner.setdefault(key, {})
@@ -163,7 +127,13 @@ class Draft:
             self.exact(node, text)
 
     def search(self, name: str, node: Node, space: Space) -> None:
-        """Adds a searched hyperparameter."""
+        """Adds a searched hyperparameter.
+
+        Args:
+            name: Its name in the file.
+            node: The part of the file.
+            space: What is searched.
+        """
         self._check_new(name, node)
         self.fields[name] = Field(space.annotation)
         self.study.setdefault("search", {})[name] = space.spec
@@ -178,7 +148,14 @@ class Draft:
             self.to_fill(f"search.{name}", space.check)
 
     def fix(self, name: str, node: Node, value: Any, note: str = "") -> None:
-        """Adds a hyperparameter with a fixed value."""
+        """Adds a hyperparameter with a fixed value.
+
+        Args:
+            name: Its name in the file.
+            node: The part of the file.
+            value: The value.
+            note: How it differs in form from that of the file.
+        """
         self._check_new(name, node)
         annotation, [typed], changed = typed_values([value]) if not isinstance(value, dict) else ("dict", [value], "")
         self.fields[name] = Field(annotation, typed)
@@ -220,7 +197,13 @@ class Draft:
         self.to_fill("objective.metric", f"{how}; kftune reads what trials print: call kftune.report, or write a regex")
 
     def regex(self, node: Node, metric: str, pattern: str) -> None:
-        """Adds the pattern by which a metric is read from the log; it says what the pattern misreads."""
+        """Adds the pattern by which a metric is read from the log; it says what the pattern misreads.
+
+        Args:
+            node: The part of the file.
+            metric: The name of the metric in the file.
+            pattern: The pattern.
+        """
         name = metric_name(metric)
         try:
             notes = definition_notes(MetricDefinition(name, pattern))
@@ -241,7 +224,12 @@ class Draft:
             self.to_fill(where, each)
 
     def command(self, line: ForeignCommand, node: Node) -> None:
-        """Takes the command line of a trial."""
+        """Takes the command line of a trial.
+
+        Args:
+            line: The command line.
+            node: Where the file has it.
+        """
         if line.tokens:
             self.put("step", "command", value=line.tokens)
             self.converted(node, f"step.command: {' '.join(line.tokens)}; the hyperparameters follow it")
@@ -346,37 +334,3 @@ class Draft:
             self._to_fill_too(
                 "step.image", "for a cluster: an image with the script and what it imports (or give --image)"
             )
-
-
-def field_name(text: str) -> str:
-    """Returns the name of a field for a name of another system; dots stay, they make groups."""
-    parts = []
-    for part in text.lstrip("-+").split("."):
-        name = re.sub(r"\W+", "_", part, flags=re.ASCII).strip("_") or "value"
-        name = f"p{name}" if name[0].isdigit() else name
-        parts.append(f"{name}_" if keyword.iskeyword(name) or name in _RESERVED or hasattr(Hparams, name) else name)
-    return ".".join(parts)
-
-
-def metric_name(text: str) -> str:
-    """Returns the name that a metric line can carry."""
-    try:
-        check_metric_name(text)
-    except MetricError:
-        return (
-            "steps"
-            if text == "step"
-            else re.sub(r"[^!#%&(-:<>?@A-Z\[\]^_a-z{}~]+", "_", text).strip("_")[:255] or "loss"
-        )
-    return text
-
-
-def study_name(text: str) -> str:
-    """Returns a name for files and images: lower-case letters, digits and dashes, at most 40 characters."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
-    return name if name and name[0].isalpha() else f"study-{name}".strip("-")
-
-
-def lines_of(notes: Sequence[Note], kind: Kind) -> list[Note]:
-    """Returns the notes of one kind."""
-    return [note for note in notes if note.kind == kind]

@@ -8,7 +8,8 @@ from typing import Any
 
 from kftune.errors import ForeignFileError
 from kftune.importers.document import find
-from kftune.importers.draft import Draft, Field, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Field, Imported, Options
 from kftune.importers.node import Node
 from kftune.importers.spaces import choice, typed_values
 

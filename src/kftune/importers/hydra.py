@@ -11,8 +11,9 @@ from typing import Any
 
 from kftune.errors import ForeignFileError
 from kftune.importers.document import find
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
 from kftune.importers.hydra_grammar import NotASweepError, read_sweep
+from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node
 from kftune.importers.spaces import Space, choice, integers, log_uniform, uniform
 

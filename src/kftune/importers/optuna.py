@@ -12,7 +12,8 @@ from typing import Any
 
 from kftune.errors import ForeignFileError, suggestion
 from kftune.importers.document import find
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node, Source
 from kftune.importers.optuna_storage import StoredStudy, is_journal, is_sqlite, read_journal, read_sqlite
 from kftune.importers.spaces import Space, choice, integers, log_uniform, uniform

@@ -40,7 +40,12 @@ class StoredStudy:
     """The names whose distribution differs between trials."""
 
     def add(self, name: str, distribution: str) -> None:
-        """Adds a parameter of a trial."""
+        """Adds a parameter of a trial.
+
+        Args:
+            name: Its name.
+            distribution: The JSON of its distribution.
+        """
         if self.distributions.get(name, distribution) != distribution:
             self.changing.add(name)
         self.distributions[name] = distribution

@@ -12,7 +12,8 @@ from typing import Any
 
 from kftune.errors import ForeignFileError, suggestion
 from kftune.importers.document import Found, find
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node
 from kftune.importers.python_text import Call, Code, Lined
 from kftune.importers.spaces import Space, choice, integers, log_uniform, normal, quantised, uniform

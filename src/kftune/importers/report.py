@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kftune.importers.draft import Imported, Kind, Note
+from kftune.importers.imported import Imported, Kind, Note
 
 FORMAT = "kftune.import/1"
 _HEADS: dict[Kind, str] = {

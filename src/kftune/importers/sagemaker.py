@@ -9,7 +9,8 @@ from typing import Any
 from kftune.errors import ForeignFileError
 from kftune.importers import sagemaker_job
 from kftune.importers.document import Found, find
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node
 from kftune.importers.python_text import Call, Code, Lined
 from kftune.importers.sagemaker_ranges import add_range

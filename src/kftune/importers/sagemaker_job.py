@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import suggestion
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
 from kftune.importers.instances import resources_of
 from kftune.importers.node import Node
 from kftune.importers.sagemaker_ranges import add_range
@@ -170,7 +171,12 @@ def _hyperband(draft: Draft, place: Node, config: Node | None) -> None:
 
 
 def early_stopping(draft: Draft, given: Node | None) -> None:
-    """Takes the early stopping type."""
+    """Takes the early stopping type.
+
+    Args:
+        draft: The import.
+        given: The type.
+    """
     if given is not None and given.one_of(("Off", "Auto")) == "Auto":
         draft.put("stopping", "median", value={})
         draft.lost(

@@ -28,12 +28,22 @@ class Space(NamedTuple):
 
 
 def uniform(low: float, high: float) -> Space:
-    """Returns a range of numbers."""
+    """Returns a range of numbers.
+
+    Args:
+        low: The lowest.
+        high: The highest.
+    """
     return Space({"uniform": [float(low), float(high)]}, "float") if low < high else _single(low, float)
 
 
 def log_uniform(low: float, high: float) -> Space:
-    """Returns a range of numbers on a logarithmic scale; the bounds are values above 0."""
+    """Returns a range of numbers on a logarithmic scale.
+
+    Args:
+        low: The lowest, above 0.
+        high: The highest.
+    """
     return Space({"loguniform": [float(low), float(high)]}, "float") if low < high else _single(low, float)
 
 

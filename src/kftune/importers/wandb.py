@@ -12,7 +12,8 @@ from typing import Any
 
 from kftune.errors import ForeignFileError
 from kftune.importers.document import find
-from kftune.importers.draft import Draft, Imported, Options
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node
 from kftune.importers.spaces import Bounds, Space, choice, exponents, integers, log_uniform, normal, quantised, uniform
 

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kftune.importers.draft import REQUIRED, Field, Imported, lines_of
 from kftune.importers.flow import bare_or_quoted, flow
+from kftune.importers.imported import REQUIRED, Field, Imported, lines_of
 from kftune.scaffold.class_text import module_text
 from kftune.scaffold.fields import Fields, WrittenField
 from kftune.scripts.script import ScriptArgument
