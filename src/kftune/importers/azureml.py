@@ -53,10 +53,12 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no sweep, or it is invalid.
         OSError: The file cannot be read.
     """
-    found = find(path, _wanted, "Azure ML sweep")
+    found = find(path, _wanted, "an Azure ML sweep")
     node = found.node or found.assigned(_wanted)
     if node is None:
-        raise ForeignFileError("this is no Azure ML sweep: it has no search_space, and no step that has one", str(path))
+        raise ForeignFileError(
+            "this is not an Azure ML sweep: it has no search_space, and no step that has one", str(path)
+        )
     name = path.stem
     if "search_space" not in node.value:
         name, node = _sweep_step(node, options)
@@ -151,6 +153,8 @@ def _sampling(draft: Draft, node: Node | None) -> float:
         given = node.get("logbase")
         if given is not None and given.value != "e":
             base = given.number()
+            if base <= 1:
+                raise given.fail(f"a base of exponents must be above 1, but is {base:g}")
             draft.converted(given, f"the bounds of logarithmic ranges are exponents of {base:g}")
     name = kind.one_of(("random", "grid", "bayesian"))
     rule = None if kind is node else node.get("rule")
@@ -301,7 +305,7 @@ def _code(trial: Node) -> str:
     code = trial.get("code")
     value = code.value if code is not None else ""
     if code is not None and isinstance(value, Mapping):
-        value = code.value.get("local_path", "")
+        value = code.mapping().get("local_path", "")
     return value if isinstance(value, str) and ":" not in value else ""
 
 
@@ -310,7 +314,7 @@ def _component(draft: Draft, trial: Node) -> Node:
     path = Path(trial.source.file).parent / trial.text().removeprefix("file:")
     if path.suffix not in (".yml", ".yaml") or not path.is_file():
         return trial
-    component = find(path, lambda value: "command" in value, "command component").node
+    component = find(path, lambda value: "command" in value, "a command component").node
     if component is None:
         return trial
     draft.converted(trial, f"the component in {path.name} is read")
@@ -331,7 +335,7 @@ def _bound(found: re.Match[str], draft: Draft, inputs: Node | None, used: set[st
     kind, name = found[1], found[2]
     if kind == "outputs" or name in draft.fields:
         return mark(name if kind != "outputs" else f"outputs.{name}")
-    given = None if inputs is None else inputs.value.get(name) if isinstance(inputs.value, Mapping) else None
+    given = None if inputs is None else inputs.mapping().get(name) if isinstance(inputs.value, Mapping) else None
     if isinstance(given, str | int | float):
         used.add(name)
         return shlex.quote(str(given))
@@ -342,7 +346,7 @@ def _environment(draft: Draft, trial: Node) -> None:
     environment = trial.get("environment")
     if environment is None:
         return
-    image = environment.value.get("image") if isinstance(environment.value, Mapping) else None
+    image = environment.mapping().get("image") if isinstance(environment.value, Mapping) else None
     if isinstance(image, str):
         draft.carry(environment, "step", "image", value=image)
         if "conda_file" in environment.value:

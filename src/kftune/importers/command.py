@@ -50,7 +50,7 @@ def read_command(given: str | Sequence[str], searched: Callable[[str], bool]) ->
         if not names:
             kept.append(word)
         elif not searched(names[0]):
-            lost.append(f"{_shown(word)} is no hyperparameter: write its value into step.args")
+            lost.append(f"{_shown(word)} is not a hyperparameter: write its value into step.args")
         else:
             flag, style = _flag(word, names[0], kept)
             if style:

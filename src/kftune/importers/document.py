@@ -44,7 +44,7 @@ def text_of(path: Path) -> str:
     """Returns the text of a file.
 
     Raises:
-        ForeignFileError: It is no text, or too large.
+        ForeignFileError: It is not text, or too large.
         OSError: It cannot be read.
     """
     if path.is_dir():
@@ -58,7 +58,7 @@ def text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ForeignFileError(
-            f"the file is no text in UTF-8: {error.reason} at byte {error.start}", str(path)
+            f"the file is not text in UTF-8: {error.reason} at byte {error.start}", str(path)
         ) from error
 
 
@@ -77,7 +77,7 @@ def find(path: Path, wanted: Wanted, what: str) -> Found:
         OSError: It cannot be read.
     """
     text, file = text_of(path), str(path)
-    problem = ForeignFileError(f"this is no {what}", file)
+    problem = ForeignFileError(f"this is not {what}", file)
     if path.suffix != ".py":
         node = _yaml(text, file, wanted, what)
         if isinstance(node, Node):
@@ -101,13 +101,13 @@ def find(path: Path, wanted: Wanted, what: str) -> Found:
 
 def _yaml(text: str, file: str, wanted: Wanted, what: str) -> Node | ForeignFileError:
     """Returns the document that is wanted, or why there is none."""
-    problem = f"this is no {what}"
+    problem = f"this is not {what}"
     try:
         for value in yaml_text.load_all(text, file=file):
             if isinstance(value, Mapping) and wanted(value):
                 return Node(Source(file, text), value)
             if isinstance(value, Mapping):
-                problem = f"this is no {what}: it has the keys {', '.join(map(str, [*value][:8])) or 'none'}"
+                problem = f"this is not {what}: it has the keys {', '.join(map(str, [*value][:8])) or 'none'}"
     except YamlError as error:
         return ForeignFileError(error.message, file, error.line, error.column)
     return ForeignFileError(problem, file)

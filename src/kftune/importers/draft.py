@@ -82,7 +82,7 @@ class Draft:
             self.to_fill(key, text)
 
     def leave(self, node: Node, reasons: dict[str, str]) -> None:
-        """Says of each key that nobody has read that it is left out.
+        """Says of each key that was not read that it is left out.
 
         Args:
             node: The mapping.
@@ -118,7 +118,9 @@ class Draft:
         """
         if node is None:
             return
-        given = node.value if value is REQUIRED else value
+        given = value
+        if value is REQUIRED:
+            given = node.number() if path[0] == "budget" else node.value
         self.put(*path, value=given)
         text = f"{'.'.join(path)}: {flow(given)}"
         if note:

@@ -27,10 +27,12 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no list of experiments, or it is invalid.
         OSError: The file cannot be read.
     """
-    found = find(path, _wanted, "list of experiments")
+    found = find(path, _wanted, "a list of experiments")
     node = found.node or found.assigned(_wanted)
     if node is None:
-        raise ForeignFileError("this is no list of experiments: it has no mapping with the key experiments", str(path))
+        raise ForeignFileError(
+            "this is not a list of experiments: it has no mapping with the key experiments", str(path)
+        )
     draft = Draft(path.stem, options)
     listed = node.need("experiments")
     experiments = {name: each for name, each in listed.items() if each.mapping()}

@@ -56,10 +56,10 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no sweep, or it is invalid.
         OSError: The file cannot be read.
     """
-    found = find(path, _wanted, "Hydra sweep")
+    found = find(path, _wanted, "a Hydra sweep")
     node = found.node
     if node is None:
-        raise ForeignFileError("this is no Hydra sweep: it has no hydra.sweeper with params", str(path))
+        raise ForeignFileError("this is not a Hydra sweep: it has no hydra.sweeper with params", str(path))
     sweeper = _sweeper(node)
     draft = Draft(path.stem, options)
     # Hydra takes name=value, without dashes.
@@ -109,7 +109,7 @@ def _sweeper(node: Node) -> Node:
 
 def _defaults(node: Node) -> dict[str, str]:
     """Returns what the defaults list chooses in the group hydra: sweeper, sweeper/sampler."""
-    given = node.value.get("defaults")
+    given = node.mapping().get("defaults")
     found: dict[str, str] = {}
     for entry in given if isinstance(given, list) else ():
         for key, value in entry.items() if isinstance(entry, Mapping) else ():
@@ -173,7 +173,10 @@ def _ax(draft: Draft, ax: Node) -> None:
             draft.search(name, each, choice(each.need("values", kind).values()))
             each.ignore(["is_ordered", "value_type"])
         else:
-            low, high = [bound.number() for bound in each.need("bounds", kind).each()]
+            bounds = [bound.number() for bound in each.need("bounds", kind).each()]
+            if len(bounds) != 2:
+                raise each.fail(f"a range has two bounds, but got {len(bounds)}")
+            low, high = bounds
             log, typed = each.get("log_scale"), each.get("value_type")
             whole = typed.value == "int" if typed is not None else all(isinstance(bound, int) for bound in (low, high))
             is_log = log is not None and log.value is True

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class NotASweepError(ValueError):
-    """A text that is no sweep that can be read."""
+    """A text that cannot be read as a sweep."""
 
 
 class Sweep(NamedTuple):
@@ -150,7 +150,7 @@ def _split(text: str) -> list[str]:
 def _number(text: str) -> int | float:
     text = text.strip()
     if _NUMBER.fullmatch(text) is None:
-        raise NotASweepError(f"{text!r} is no number")
+        raise NotASweepError(f"{text!r} is not a number")
     plain = text.replace("_", "")
     return int(plain) if re.fullmatch(r"[+-]?\d+", plain) else float(plain)
 
@@ -175,4 +175,4 @@ def _cast(value: Any, cast: str) -> Any:
     try:
         return _CASTS[cast](value)
     except (TypeError, ValueError) as error:
-        raise NotASweepError(f"{value!r} is no {cast}") from error
+        raise NotASweepError(f"{value!r} is not {cast}") from error

@@ -85,7 +85,7 @@ def read(path: Path, options: Options) -> Imported:
 def _one(path: Path, text: str, options: Options) -> Document:
     found = [each for each in documents(SourceText(str(path), text, named=True)) if each.error is None]
     experiments = [each for each in found if kind_of(each.value).name == "Experiment"]
-    names = [str((each.value.get("metadata") or {}).get("name", "")) for each in experiments]
+    names = [_name(each.value) for each in experiments]
     if not experiments:
         raise ForeignFileError("this has no Experiment of kubeflow.org/v1beta1", str(path))
     if options.pick and options.pick not in names:
@@ -95,21 +95,27 @@ def _one(path: Path, text: str, options: Options) -> Document:
     return experiments[names.index(options.pick)] if options.pick else experiments[0]
 
 
+def _name(value: Mapping[str, Any]) -> str:
+    metadata = value.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, Mapping) else ""
+
+
 # -- the search --------------------------------------------------------------------------------------------------------
 
 
 def _parameters(draft: Draft, spec: Node) -> None:
-    template = spec.value.get("trialTemplate") or {}
+    template = spec.mapping().get("trialTemplate") or {}
     given = spec.get("parameters")
     if given is None:
         raise spec.fail("an Experiment needs parameters to become a study; nasConfig is for Katib only")
     for each in given.each():
+        each.need("name", "a parameter").text()
         raw = {"parameters": [_texts(each.mapping())], "trialTemplate": template}
         try:
             [parameter], notes = parameters_of(raw)
         except (KftuneError, KeyError, AttributeError, TypeError) as error:
             raise each.fail(f"it cannot be read: {error}") from error
-        draft.search(parameter.name, each, _space(parameter.domain, str(each.value.get("parameterType", ""))))
+        draft.search(parameter.name, each, _space(parameter.domain, str(each.mapping().get("parameterType", ""))))
         for note in notes:
             draft.converted(each, note)
 
@@ -179,7 +185,7 @@ def _algorithm(draft: Draft, node: Node | None) -> None:
     settings = node.get("algorithmSettings")
     for each in settings.each() if settings is not None else ():
         key, value = each.need("name").text(), number_of(each.need("value").value)
-        value = each.value["value"] if value is None else value
+        value = each.mapping()["value"] if value is None else value
         if key == SEED:
             draft.carry(each, "algorithm", "seed", value=value)
         elif key in known:
@@ -209,12 +215,12 @@ def _collector(draft: Draft, node: Node | None) -> None:
     if node is None:
         return
     collector = node.get("collector")
-    kind = "StdOut" if collector is None else str(collector.value.get("kind", "StdOut"))
+    kind = "StdOut" if collector is None else str(collector.mapping().get("kind", "StdOut"))
     if kind not in ("StdOut", "File"):
         draft.lost(node, f"the collector {kind}: a study reads what trials print: kftune.report, or objective.regex")
         return
     source = node.get("source")
-    patterns = None if source is None else source.value.get("filter")
+    patterns = None if source is None else source.mapping().get("filter")
     if patterns:
         draft.lost(
             node, "its filter has a group for the name: a study has one pattern for each metric: objective.regex"

@@ -38,13 +38,13 @@ def take_template(draft: Draft, template: Node) -> None:
     references = {}
     given = template.get("trialParameters")
     for each in given.each() if given is not None else ():
-        references[str(each.value.get("name"))] = str(each.value.get("reference"))
+        references[str(each.mapping().get("name"))] = str(each.mapping().get("reference"))
     trial = template.get("trialSpec")
     if trial is None:
         draft.lost(template, "the trial is in a ConfigMap: write step.command and step.image")
         return
-    kind = str(trial.value.get("kind", "Job"))
-    pod, container = _container(trial, str(template.value.get("primaryContainerName", "")))
+    kind = str(trial.mapping().get("kind", "Job"))
+    pod, container = _container(trial, str(template.mapping().get("primaryContainerName", "")))
     if kind == "TrainJob":
         pod, container = None, _train_job(draft, trial)
     if container is None:
@@ -94,7 +94,7 @@ def _container(trial: Node, primary: str) -> tuple[Node | None, Node | None]:
                 visit(inner, (*path, key))
 
     visit(trial.value, trial.path)
-    named = [each for each in found if each[1].value.get("name") == primary]
+    named = [each for each in found if each[1].mapping().get("name") == primary]
     return next(iter(named or found), (None, None))
 
 
@@ -122,7 +122,7 @@ def _object(draft: Draft, trial: Node, kind: str, pod: Node | None) -> None:
     if spec is None:
         return
     if kind == "PyTorchJob":
-        replicas = spec.value.get("pytorchReplicaSpecs") or {}
+        replicas = spec.mapping().get("pytorchReplicaSpecs") or {}
         nodes = sum(number_of(each.get("replicas", 1)) or 0 for each in replicas.values() if isinstance(each, Mapping))
         draft.put("step", "resources", "nodes", value=int(nodes))
     if kind in ("PyTorchJob", "TrainJob"):
@@ -131,14 +131,14 @@ def _object(draft: Draft, trial: Node, kind: str, pod: Node | None) -> None:
         draft.lost(trial, f"trials of kind {kind}: a study has Job, PyTorchJob and TrainJob")
     if kind == "Job":
         draft.carry(spec.get("activeDeadlineSeconds"), "budget", "trial_timeout")
-        if spec.value.get("backoffLimit") == 0:
+        if spec.mapping().get("backoffLimit") == 0:
             spec.get("backoffLimit")
         spec.ignore(["template"])
         draft.leave(spec, {"backoffLimit": "write budget.retries"})
     if pod is not None:
         pod.ignore(["restartPolicy"])
         draft.leave(pod, _POD_REASONS)
-        others = len(pod.value["containers"]) - 1
+        others = len(pod.mapping()["containers"]) - 1
         if others:
             draft.lost(pod, f"{others} more containers: write step.pod")
 

@@ -1,4 +1,4 @@
-"""A value of another system's file with its place: typed access to its keys, and the keys that nobody has read."""
+"""A value of another system's file with its place: typed access to its keys, and the keys that were not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Source:
 
     Args:
         file: The file, for messages.
-        text: The YAML or JSON text in which places are looked up; empty if the document is no YAML.
+        text: The YAML or JSON text in which places are looked up; empty if the document is not YAML.
         offset: How many lines of the file come before the text.
     """
 
@@ -27,7 +27,7 @@ class Source:
         self._offset = offset
 
     def line(self, path: Path) -> int | None:
-        """Returns the line of a key, as far as it is known."""
+        """Returns the line of a key, or that of the nearest key above it."""
         if not self._text:
             return None
         from kftune import yaml_text  # noqa: PLC0415 - Python text needs no YAML
@@ -99,7 +99,7 @@ class Node:
         self.value = {**self.value, **{key: other.value[key] for key in new}}
 
     def __contains__(self, key: str) -> bool:
-        return isinstance(self.value, Mapping) and self.value.get(key) is not None
+        return isinstance(self.value, Mapping) and self.mapping().get(key) is not None
 
     def get(self, key: str) -> Node | None:
         """Returns the value of a key; None if it is missing or null."""
@@ -151,7 +151,7 @@ class Node:
             self.get(key)
 
     def unread(self) -> list[Node]:
-        """Returns the values of the keys that nobody has asked for."""
+        """Returns the values of the keys that were not read."""
         if not isinstance(self.value, Mapping):
             return []
         seen = {*self._read}
@@ -200,7 +200,7 @@ class Node:
 
 
 def number_of(value: Any) -> int | float | None:
-    """Returns a number, or the number that a text has; None for everything else."""
+    """Returns a number, or the number that a text has; None for other values."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

@@ -39,10 +39,12 @@ def read(path: Path, options: Options) -> Imported:
         return _stored(path, read_sqlite(path), options)
     if is_journal(path):
         return _stored(path, read_journal(path), options)
-    found = find(path, _wanted, "Optuna study")
+    found = find(path, _wanted, "an Optuna study")
     node = found.node or found.assigned(_wanted)
     if node is None:
-        raise ForeignFileError("this is no Optuna study: neither a storage nor a mapping of distributions", str(path))
+        raise ForeignFileError(
+            "this is not an Optuna study: neither a storage nor a mapping of distributions", str(path)
+        )
     draft = Draft(path.stem, options)
     for name, each in node.items():
         draft.search(name, each, _space(_parsed(each)))

@@ -37,7 +37,7 @@ class StoredStudy:
     counts: Counter[str] = field(default_factory=Counter)
     """Name -> the number of trials that have it."""
     changing: set[str] = field(default_factory=set)
-    """The names whose distribution differs between trials."""
+    """The names with distributions that differ between trials."""
 
     def add(self, name: str, distribution: str) -> None:
         """Adds a parameter of a trial.
@@ -76,7 +76,7 @@ def read_sqlite(path: Path) -> list[StoredStudy]:
     """Returns the studies of an SQLite storage, which is opened for reading only.
 
     Raises:
-        ForeignFileError: It is no storage of Optuna.
+        ForeignFileError: It is not a storage of Optuna.
     """
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
@@ -84,7 +84,9 @@ def read_sqlite(path: Path) -> list[StoredStudy]:
                 _of_database(database, *row) for row in database.execute("SELECT study_id, study_name FROM studies")
             ]
     except sqlite3.Error as error:
-        raise ForeignFileError(f"this database is no storage of Optuna that can be read: {error}", str(path)) from error
+        raise ForeignFileError(
+            f"this database is not a storage of Optuna that can be read: {error}", str(path)
+        ) from error
 
 
 def _of_database(database: sqlite3.Connection, study_id: int, name: str) -> StoredStudy:
@@ -110,7 +112,7 @@ def read_journal(path: Path) -> list[StoredStudy]:
     """Returns the studies of a journal storage.
 
     Raises:
-        ForeignFileError: A line is no operation.
+        ForeignFileError: A line is not an operation.
     """
     studies: list[StoredStudy] = []
     deleted: set[int] = set()
@@ -135,7 +137,7 @@ def read_journal(path: Path) -> list[StoredStudy]:
                 studies[of_trial[entry["trial_id"]]].add(entry["param_name"], entry["distribution"])
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise ForeignFileError(
-                f"this line is no operation of Optuna's journal: {type(error).__name__}: {error}", str(path), number
+                f"this line is not an operation of Optuna's journal: {type(error).__name__}: {error}", str(path), number
             ) from error
     return [study for index, study in enumerate(studies) if index not in deleted]
 

@@ -1,7 +1,7 @@
 """Reads values from Python text without running it.
 
 Literals, simple arithmetic, `math.log` and names that the text assigns become values; other calls become a `Call`, and
-what only running the text would tell becomes a `Code`.
+what is known only when the text runs becomes a `Code`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Code:
-    """An expression whose value only running the text would tell."""
+    """An expression with a value that is known only when the text runs."""
 
     text: str
     line: int

@@ -57,7 +57,7 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no search space, or it is invalid.
         OSError: The file cannot be read.
     """
-    found = find(path, _wanted, "Ray search space")
+    found = find(path, _wanted, "a Ray search space")
     draft = Draft(path.stem, options)
     node = found.node
     if node is None:
@@ -202,7 +202,8 @@ def _python_space(found: Found, path: Path) -> Node:
     node = found.assigned(_wanted)
     if node is None:
         raise ForeignFileError(
-            "this is no Ray search space: it has no dict with calls of tune.uniform, tune.choice or the like", str(path)
+            "this is not a Ray search space: it has no dict with calls of tune.uniform, tune.choice or the like",
+            str(path),
         )
     return node
 

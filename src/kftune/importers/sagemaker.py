@@ -46,15 +46,15 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no tuning job, or it is invalid.
         OSError: The file cannot be read.
     """
-    found = find(path, _wanted, "SageMaker tuning job")
+    found = find(path, _wanted, "a SageMaker tuning job")
     node = found.node or found.assigned(_wanted)
     if node is not None and sagemaker_job.is_job(node.value):
         return sagemaker_job.read_job(node, options)
     tuner = found.python.last_call("HyperparameterTuner")
     if node is None and tuner is None:
         raise ForeignFileError(
-            "this is no SageMaker tuning job: it has neither hyperparameter_ranges, HyperParameterTuningJobConfig nor "
-            "a call of HyperparameterTuner",
+            "this is not a SageMaker tuning job: it has no hyperparameter_ranges, no HyperParameterTuningJobConfig and "
+            "no call of HyperparameterTuner",
             str(path),
         )
     draft = Draft(path.stem, options)
@@ -97,7 +97,7 @@ def _config(draft: Draft, node: Node, found: Found, tuner: Node | None) -> None:
         draft.lost(update, "a study does not change the configuration: kftune apply does, when it is called")
     available = tuning.get("all_hyperparams_available") or node.get("all_hyperparams_available")
     if available is not None:
-        draft.lost(available, "what else could be searched; add it to the class and to search")
+        draft.lost(available, "further hyperparameters; add it to the class and to search")
     draft.leave(tuning, {})
     if tuner is not None:
         _compare(draft, tuning, tuner)
@@ -132,7 +132,7 @@ def _compare(draft: Draft, tuning: Node, tuner: Node) -> None:
         given, called = tuning.get(key), tuner.get(key)
         if given is not None and called is not None and not isinstance(called.value, Code):
             same = str(given.value).casefold() == str(called.value).casefold()
-            text = f"HyperparameterTuner has {key}={called.value!r} of its own and does not read this"
+            text = f"HyperparameterTuner has {key}={called.value!r} in its call and does not read this"
             if not same:
                 draft.lost(called, f"{text}: the study takes {given.value!r}")
 
@@ -257,7 +257,7 @@ def _range_call(draft: Draft, name: str, each: Node) -> None:
     call: Call = each.value
     kind = _RANGE_CALLS.get(call.name)
     if kind is None:
-        raise each.fail(f"{call.name} is no range; known: {', '.join(_RANGE_CALLS)}")
+        raise each.fail(f"{call.name} is not a range; known: {', '.join(_RANGE_CALLS)}")
     names = ("values",) if kind == "categorical" else ("min_value", "max_value", "scaling_type")
     given = Lined({**dict(zip(names, call.args, strict=False)), **call.kwargs})
     given.lines = dict.fromkeys(given, call.line)

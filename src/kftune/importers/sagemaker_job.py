@@ -23,7 +23,7 @@ STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 _JOB_REASONS = {
     "WarmStartConfig": "write the best values of the earlier jobs into points",
     "Tags": "labels of pods are step.labels",
-    "Autotune": "SageMaker chooses ranges by itself; a study has only what it names",
+    "Autotune": "SageMaker chooses ranges; a study has only what it names",
 }
 _TRAINING_REASONS = {
     "InputDataConfig": "mount the data: step.volumes, and step.data for what is read",
@@ -102,7 +102,7 @@ def _training(node: Node, options: Options) -> Node | None:
     if single is not None or several is None:
         return single
     definitions = [*several.each()]
-    names = [str(each.value.get("DefinitionName", index)) for index, each in enumerate(definitions)]
+    names = [str(each.mapping().get("DefinitionName", index)) for index, each in enumerate(definitions)]
     if len(definitions) == 1:
         return definitions[0]
     if options.pick not in names:
@@ -125,7 +125,7 @@ def _ranges(draft: Draft, ranges: Node) -> None:
     for each in listed.each() if listed is not None else ():
         name = each.need("Name", "a range").text()
         draft.search(name, each, choice(each.need("Values", f"the range {name}").values(), texts=True))
-    draft.leave(ranges, {"AutoParameters": "SageMaker chooses their ranges by itself; write ranges into search"})
+    draft.leave(ranges, {"AutoParameters": "SageMaker chooses their ranges; write ranges into search"})
 
 
 def _limits(draft: Draft, limits: Node) -> None:
@@ -254,7 +254,7 @@ def _static(draft: Draft, static: Node) -> None:
     for name, each in static.items():
         text = each.value
         if name == "sagemaker_program":
-            program = _unquoted(text)
+            program = str(_unquoted(text))
             draft.put("step", "command", value=["python", program])
             draft.converted(each, f"step.command: {shlex.join(['python', program])}")
         elif name.startswith(("sagemaker_", "_tuning_")):

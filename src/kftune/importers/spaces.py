@@ -187,7 +187,7 @@ def typed_values(options: Sequence[Any]) -> tuple[str, list[Any], str]:
 
 
 def _from_text(text: str) -> Any:
-    """Returns the number whose text this is, if writing it gives the same text."""
+    """Returns the number that has this text, if writing it gives the same text."""
     for kind in (int, float):
         try:
             value = kind(text)
@@ -217,6 +217,6 @@ def _multiple(index: int, q: float) -> float:
 
 def _power(base: float, exponent: float) -> float:
     try:
-        return math.exp(exponent) if base == math.e else base**exponent
+        return math.exp(exponent) if base == math.e else float(base**exponent)
     except OverflowError:
         return math.inf

@@ -49,10 +49,10 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no sweep, or it is invalid.
         OSError: The file cannot be read.
     """
-    found = find(path, _wanted, "W&B sweep")
+    found = find(path, _wanted, "a W&B sweep")
     node = found.node or found.assigned(_wanted)
     if node is None:
-        raise ForeignFileError("this is no W&B sweep: it has no mapping with the key parameters", str(path))
+        raise ForeignFileError("this is not a W&B sweep: it has no mapping with the key parameters", str(path))
     given = node.get("name")
     draft = Draft(path.stem if given is None else given.text(), options)
     if found.python.values:
