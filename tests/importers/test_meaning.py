@@ -204,3 +204,12 @@ def test_a_component_beside_the_sweep_gives_the_command(tmp_path: Path):
     found = read_foreign("azureml", path)
     assert found.study["step"]["command"][:2] == ["python", "src/train.py"]
     assert set(found.fields) == {"lr"}
+
+
+def test_a_list_of_one_experiment_is_a_study_of_one_trial(tmp_path: Path):
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps({"experiments": {"only": {"training": {"lr": 0.1, "epochs": 3}}}}))
+    found = read_foreign("experiments", path).study
+    assert found["search"] == {"training.lr": {"constant": 0.1}}
+    assert found["values"] == {"training.epochs": 3}
+    assert found["budget"] == {"max_trials": 1}

@@ -71,6 +71,7 @@ EDITS = {
     ),
 }
 COMMANDS = {
+    "experiments: the form of a list": ["import", "experiments", "form.yaml"],
     "no such system": ["import", "sagemakr", "experiments.yaml"],
     "no such file": ["import", "wandb", "wandb-swep.yaml"],
     "a folder": ["import", "wandb", "."],
@@ -98,6 +99,7 @@ def folder(tmp_path_factory) -> Path:
     folder: Path = tmp_path_factory.mktemp("mistakes")
     for path in EXAMPLES.iterdir():
         copied(path.name.removesuffix(".txt"), folder)
+    (folder / "form.yaml").write_text("experiments: {name: {model: {name: str}, training: {batch_size: int}}}\n")
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff\x00")
     with closing(sqlite3.connect(folder / "other.db")) as database:
         database.execute("CREATE TABLE runs (id INTEGER)")

@@ -13,6 +13,7 @@ from kftune.importers.imported import Field, Imported, Options
 from kftune.importers.node import Node
 from kftune.importers.spaces import choice, typed_values
 
+_TYPES = frozenset({"str", "int", "float", "bool", "list", "['float', 'float']", "None"})
 _NOT_VALUES = ("experiment_name", "description", "targets", "notes", "output")
 
 
@@ -39,6 +40,9 @@ def read(path: Path, options: Options) -> Imported:
     if not experiments:
         raise listed.fail("must have at least one experiment, but is empty")
     points = {name: _flat(each) for name, each in experiments.items()}
+    words = {str(value) for point in points.values() for value in point.values()}
+    if words and words <= _TYPES:
+        raise listed.fail("its values are names of types, so it describes a list; give a list with values")
     _space(draft, listed, points)
     draft.put("budget", "max_trials", value=len(points))
     draft.put("algorithm", "name", value="random")
@@ -95,8 +99,18 @@ def _space(draft: Draft, listed: Node, points: Mapping[str, Mapping[str, Any]]) 
             draft.converted(node, "null in the experiments that do not name it: the script's own default")
         for point, value in zip(made, typed, strict=True):
             point[name] = value
-    if any(made):
+    if not any(made):
+        _one_value(draft)
+    else:
         draft.study["points"] = [dict(point) for point in made if point]
+
+
+def _one_value(draft: Draft) -> None:
+    """Searches a value that is the same in all experiments, as a constant: a study has something to search."""
+    values = draft.study.get("values", {})
+    name = next((each for each, value in values.items() if value is not None), None)
+    if name is not None:
+        draft.study["search"] = {name: {"constant": values.pop(name)}}
 
 
 def _objective(draft: Draft, experiments: Mapping[str, Node]) -> None:
