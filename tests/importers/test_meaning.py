@@ -194,6 +194,17 @@ def test_python_text_is_read_and_never_run(tmp_path: Path):
     assert [*load_study(tmp_path / "study.yaml").space] == ["x"]
 
 
+@pytest.mark.parametrize("name", ['"""\nraise SystemExit(3)\n"""', "\\", "a`b\nc: d", "}\n- x"])
+def test_no_text_of_a_file_becomes_code_of_the_class(name: str, tmp_path: Path):
+    sweep = {"name": name, "method": "random", "parameters": {f"x{name}": {"values": [f"y{name}", "z"]}}}
+    file = 'swe"""ep.json'
+    (tmp_path / file).write_text(json.dumps(sweep))
+    assert printed(["import", "wandb", file, "-o", "study.yaml"], tmp_path).startswith("exit 0\n")
+    study = load_study(tmp_path / "study.yaml")
+    assert study.name == name
+    assert [domain.grid() for domain in study.space.values()] == [(f"y{name}", "z")]
+
+
 def test_a_component_beside_the_sweep_gives_the_command(tmp_path: Path):
     (tmp_path / "train.yml").write_text(
         "type: command\ncode: src\ncommand: python train.py --lr ${{inputs.rate}} $[[--data ${{inputs.data}}]]\n"

@@ -82,7 +82,9 @@ def _write(imported: Imported, arguments: argparse.Namespace) -> list[Path]:
 
     name = study_name(imported.name).replace("-", "_")
     target: Path = arguments.out or Path(f"{name}_study.yaml")
-    origin = f"kftune import {arguments.system} {arguments.file.name}"
+    # It goes into the docstring of the class.
+    file = re.sub(r"[^\w.-]", "_", arguments.file.name)
+    origin = f"kftune import {arguments.system} {file}"
     class_name = class_name_of(name)
     texts = {}
     if arguments.hparams is None:

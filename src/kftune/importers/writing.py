@@ -9,6 +9,7 @@ from typing import Any
 
 from kftune.importers.flow import bare_or_quoted, flow
 from kftune.importers.imported import REQUIRED, Field, Imported, lines_of
+from kftune.importers.names import study_name
 from kftune.scaffold.class_text import module_text
 from kftune.scaffold.fields import Fields, WrittenField
 from kftune.scripts.script import ScriptArgument
@@ -48,7 +49,8 @@ def class_text(imported: Imported, class_name: str, origin: str) -> str:
         origin: The command that wrote it.
     """
     found = Fields([_field(name, each) for name, each in imported.fields.items()])
-    head = f"Hyperparameters of {imported.name}, written by `{origin}`."
+    # The name comes from the file, and this text is run: only letters, digits and dashes may reach it.
+    head = f"Hyperparameters of {study_name(imported.name)}, written by `{origin}`."
     return module_text(class_name, head, "The hyperparameters that the imported file names.", found)
 
 
