@@ -110,6 +110,7 @@ def _parameters(draft: Draft, spec: Node) -> None:
         raise spec.fail("an Experiment needs parameters to become a study; nasConfig is for Katib only")
     for each in given.each():
         each.need("name", "a parameter").text()
+        each.need("feasibleSpace", "a parameter").mapping()
         raw = {"parameters": [_texts(each.mapping())], "trialTemplate": template}
         try:
             [parameter], notes = parameters_of(raw)
