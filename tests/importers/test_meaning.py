@@ -12,6 +12,7 @@ import pytest
 from mistake_texts import printed
 
 from kftune.domains import Domain, domain_from_spec
+from kftune.errors import ForeignFileError
 from kftune.importers import Options, read_foreign
 from kftune.importers.hydra_grammar import read_sweep
 from kftune.importers.sagemaker_ranges import AUTO_RATIO
@@ -224,3 +225,17 @@ def test_a_list_of_one_experiment_is_a_study_of_one_trial(tmp_path: Path):
     assert found["search"] == {"training.lr": {"constant": 0.1}}
     assert found["values"] == {"training.epochs": 3}
     assert found["budget"] == {"max_trials": 1}
+
+
+def test_a_file_cannot_make_the_import_compute_for_long(tmp_path: Path):
+    path = tmp_path / "long.py"
+    nested = "[[[k for k in range(9999)] for j in range(9999)] for i in range(9999)]"
+    path.write_text(f"space = {{'x': tune.uniform(0, 1), 'y': tune.choice({nested}), 'z': 9 ** 9 ** 9}}\n")
+    with pytest.raises(ForeignFileError, match="must be a list"):
+        read_foreign("ray", path)
+    sweep = {"type": "loguniform", "min_value": 1, "max_value": 10**30}
+    with pytest.raises(ForeignFileError, match="too large for a number"):
+        azure(sweep, tmp_path)
+    content = {"sampling_algorithm": {"type": "random", "logbase": 10}, "search_space": {"x": sweep}}
+    with pytest.raises(ForeignFileError, match="too large for a number"):
+        domain("azureml", content, tmp_path)

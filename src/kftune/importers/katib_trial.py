@@ -11,7 +11,7 @@ from typing import Any
 
 from kftune.importers.command import mark, read_command
 from kftune.importers.draft import Draft
-from kftune.importers.node import Node, Path, number_of
+from kftune.importers.node import Node, Path
 
 _PARAMETER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 _POD_REASONS = {
@@ -122,9 +122,10 @@ def _object(draft: Draft, trial: Node, kind: str, pod: Node | None) -> None:
     if spec is None:
         return
     if kind == "PyTorchJob":
-        replicas = spec.mapping().get("pytorchReplicaSpecs") or {}
-        nodes = sum(number_of(each.get("replicas", 1)) or 0 for each in replicas.values() if isinstance(each, Mapping))
-        draft.put("step", "resources", "nodes", value=int(nodes))
+        replicas = spec.get("pytorchReplicaSpecs")
+        counts = [] if replicas is None else [each.get("replicas") for _, each in replicas.items()]
+        nodes = sum(1 if count is None else count.integer() for count in counts)
+        draft.put("step", "resources", "nodes", value=max(nodes, 1))
     if kind in ("PyTorchJob", "TrainJob"):
         draft.carry(trial, "targets", "katib", "trial_kind", value=kind)
     elif kind != "Job":

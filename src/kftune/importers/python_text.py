@@ -119,6 +119,8 @@ class _Reader(ast.NodeVisitor):
         self.found = PythonText()
         self._offset = offset
         self._known = known
+        self._listable = _MOST_ITEMS
+        """How many more items comprehensions may have, those inside each other together."""
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)
@@ -191,6 +193,9 @@ class _Reader(ast.NodeVisitor):
         if not isinstance(over, list) or len(over) > _MOST_ITEMS:
             return code
         hidden, found = self._known.get(name), []
+        self._listable -= len(over)
+        if self._listable < 0:
+            return code
         for value in over:
             self._known[name] = value
             found.append(self._value(item))

@@ -217,6 +217,7 @@ def _multiple(index: int, q: float) -> float:
 
 def _power(base: float, exponent: float) -> float:
     try:
-        return math.exp(exponent) if base == math.e else float(base**exponent)
+        # As floats: the power of two integers may have any number of digits.
+        return math.exp(exponent) if base == math.e else float(base) ** float(exponent)
     except OverflowError:
         return math.inf

@@ -189,8 +189,7 @@ def _logarithmic(draft: Draft, node: Node, kind: str, ends: tuple[float, float],
 
 
 def _beta(node: Node) -> Space:
-    a, b = node.get("a"), node.get("b")
-    shape = (1.0 if a is None else a.number(), 1.0 if b is None else b.number())
+    shape = (_positive(node, "a", 1.0), _positive(node, "b", 1.0))
     node.get("q")
     if shape == (1.0, 1.0):
         return uniform(0, 1)._replace(converted="a beta distribution with a = b = 1 is uniform")
