@@ -89,6 +89,10 @@ class ConfigurationError(_PlacedError):
     """An invalid experiment list, with its place in the file if it comes from one."""
 
 
+class ForeignFileError(_PlacedError):
+    """A file of another system that cannot be imported, with its place in the file if it has one."""
+
+
 class MetricError(KftuneError, ValueError):
     """A metric name or value that no collector can read."""
 

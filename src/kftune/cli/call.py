@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,7 +84,7 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    command = import_module(f"kftune.cli.{name}")
+    command = import_module(f"kftune.cli.{name}{'_' if iskeyword(name) else ''}")
     parser = _Parser(
         prog=f"kftune {name}",
         description=command.__doc__.strip() if command.__doc__ else summary,

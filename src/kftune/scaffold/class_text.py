@@ -21,6 +21,19 @@ def class_text(name: str, class_name: str, script: str, fields: Fields) -> str:
         script: The script, as messages call it.
         fields: What the class gets.
     """
+    head = f"Hyperparameters of {name}, written by `kftune new` from the arguments of {script}, which stays as it is."
+    return module_text(class_name, head, f"The arguments of {Path(script).name}.", fields)
+
+
+def module_text(class_name: str, head: str, about: str, fields: Fields) -> str:
+    """Returns a module with a class.
+
+    Args:
+        class_name: The name of the class.
+        head: What the module is, and where it comes from.
+        about: What the class is.
+        fields: What the class gets.
+    """
     tree: _Tree = {}
     for each in fields.fields:
         *parents, last = each.name.split(".")
@@ -28,7 +41,6 @@ def class_text(name: str, class_name: str, script: str, fields: Fields) -> str:
         for parent in parents:
             inner = inner.setdefault(parent, {})  # type: ignore[assignment]  # checked: a name is no group too
         inner[last] = each
-    about = f"The arguments of {Path(script).name}."
     classes = _classes(tree, class_name, about, ())
     notes = _notes(fields)
     if notes:
@@ -36,7 +48,6 @@ def class_text(name: str, class_name: str, script: str, fields: Fields) -> str:
     body = "\n\n".join(classes)
     used = ["Hparam", "Hparams"] if " Hparam(" in body else ["Hparams"]
     literal = "from typing import Literal\n\n" if "Literal[" in body else ""
-    head = f"Hyperparameters of {name}, written by `kftune new` from the arguments of {script}, which stays as it is."
     more = "Change it as you like: a name here is the name of an argument there."
     return f'"""{head}\n\n{more}\n"""\n\n{literal}from kftune import {", ".join(used)}\n\n\n{body}'
 

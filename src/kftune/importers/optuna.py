@@ -1,0 +1,151 @@
+"""Optuna: studies in an SQLite or journal storage, and distributions as JSON. Optuna itself is not needed.
+
+Source: optuna 5.0, optuna.distributions.distribution_to_json and optuna.storages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kftune.errors import ForeignFileError, suggestion
+from kftune.importers.document import find
+from kftune.importers.draft import Draft
+from kftune.importers.imported import Imported, Options
+from kftune.importers.node import Node, Source
+from kftune.importers.optuna_storage import StoredStudy, is_journal, is_sqlite, read_journal, read_sqlite
+from kftune.importers.spaces import Space, choice, integers, log_uniform, uniform
+
+_FLOATS = ("FloatDistribution", "UniformDistribution", "LogUniformDistribution", "DiscreteUniformDistribution")
+_INTEGERS = ("IntDistribution", "IntUniformDistribution", "IntLogUniformDistribution")
+DISTRIBUTIONS = (*_FLOATS, *_INTEGERS, "CategoricalDistribution")
+
+
+def read(path: Path, options: Options) -> Imported:
+    """Returns the study of an Optuna study or of its distributions.
+
+    Args:
+        path: An SQLite storage, a journal storage, or JSON: a mapping of names to distributions, each as
+            ``{"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 1.0, …}}`` or the text of that.
+        options: What the user decides; `pick` is the name of the study.
+
+    Raises:
+        ForeignFileError: There is no study, or it is invalid.
+        OSError: The file cannot be read.
+    """
+    if is_sqlite(path):
+        return _stored(path, read_sqlite(path), options)
+    if is_journal(path):
+        return _stored(path, read_journal(path), options)
+    found = find(path, _wanted, "an Optuna study")
+    node = found.node or found.assigned(_wanted)
+    if node is None:
+        raise ForeignFileError(
+            "this is not an Optuna study: neither a storage nor a mapping of distributions", str(path)
+        )
+    draft = Draft(path.stem, options)
+    for name, each in node.items():
+        draft.search(name, each, _space(_parsed(each)))
+    draft.to_fill("objective", "distributions say nothing about the objective; write it")
+    return draft.finish()
+
+
+def _wanted(value: Mapping[str, Any]) -> bool:
+    return bool(value) and any(_is_distribution(each) for each in value.values())
+
+
+def _is_distribution(value: Any) -> bool:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return '"attributes"' in value
+    return isinstance(value, Mapping) and "attributes" in value and "name" in value
+
+
+def _parsed(node: Node) -> Node:
+    """Returns a distribution that may be written as the text of its JSON."""
+    if not isinstance(node.value, str):
+        return node
+    try:
+        value = json.loads(node.value)
+    except ValueError as error:
+        raise node.fail(f"must be the JSON of a distribution: {error}") from error
+    return Node(node.source, value, node.path, node.line)
+
+
+def _space(node: Node) -> Space:
+    given = node.need("name", "a distribution").text()
+    if given not in DISTRIBUTIONS:
+        raise node.fail(f"unknown distribution {given!r}; {suggestion(given, DISTRIBUTIONS)}")
+    attributes = node.need("attributes", given)
+    if given == "CategoricalDistribution":
+        return choice(attributes.need("choices", given).values())
+    low, high = attributes.need("low", given), attributes.need("high", given)
+    log = attributes.get("log")
+    is_log = "Log" in given or (log is not None and log.value is True)
+    step = attributes.first("step", "q")
+    if given in _INTEGERS:
+        size = 1 if step is None or is_log else step.integer()
+        return integers(low.integer(), high.integer(), size, log=is_log)
+    ends = (low.number(), high.number())
+    if step is not None:
+        q = step.number()
+        if ends[0] == ends[1]:
+            return uniform(*ends)
+        return Space({"quniform": [*ends], "q": q}, "float")
+    return log_uniform(*ends) if is_log else uniform(*ends)
+
+
+# -- storages ----------------------------------------------------------------------------------------------------------
+
+
+def _stored(path: Path, studies: list[StoredStudy], options: Options) -> Imported:
+    names = [each.name for each in studies]
+    if not studies:
+        raise ForeignFileError("the storage has no study", str(path))
+    if len(studies) > 1 and options.pick not in names:
+        raise ForeignFileError(
+            f"the storage has {len(names)} studies; choose one with --pick"
+            f"{f', but got {options.pick!r}' if options.pick else ''}; {suggestion(options.pick, names)}",
+            str(path),
+        )
+    if options.pick and options.pick not in names:
+        raise ForeignFileError(
+            f"the storage has no study {options.pick!r}; {suggestion(options.pick, names)}", str(path)
+        )
+    study = studies[names.index(options.pick)] if options.pick else studies[0]
+    draft = Draft(study.name, options)
+    node = Node(Source(str(path)), study.distributions, ("distributions",))
+    if not study.distributions:
+        raise ForeignFileError(
+            f"the study {study.name!r} has no trial with parameters, so its space is not known", str(path)
+        )
+    for name, each in node.items():
+        draft.search(name, each, _space(_parsed(each)))
+        if study.counts[name] < study.trials:
+            draft.lost(each, f"{study.counts[name]} of {study.trials} trials have it: write its condition with when")
+        if name in study.changing:
+            draft.lost(each, "its distribution differs between trials; that of the last trial is taken")
+    _objectives(draft, study, Node(Source(str(path)), study.directions, ("directions",)))
+    draft.carry(Node(Source(str(path)), study.trials, ("trials",)), "budget", "max_trials")
+    sampler = Node(Source(str(path)), None, ("sampler",))
+    draft.lost(sampler, "a storage does not say how values were chosen; the study uses its default, multivariate-tpe")
+    draft.to_fill(
+        "step.command", "the objective is a function; write the script that trains, or see docs/guides/your-script.md"
+    )
+    return draft.finish()
+
+
+def _objectives(draft: Draft, study: StoredStudy, node: Node) -> None:
+    names = study.metric_names or [f"value_{index}" for index in range(len(study.directions))]
+    if len(study.directions) == 1:
+        name = study.metric_names[0] if study.metric_names else "value"
+        draft.objective(node, name, study.directions[0])
+    else:
+        draft.put(
+            "objectives",
+            value=[{"metric": name, "direction": each} for name, each in zip(names, study.directions, strict=False)],
+        )
+        draft.exact(node, f"objectives: {', '.join(study.directions)}")
+    if not study.metric_names:
+        draft.to_fill("objective.metric", "the study does not name its values; write the name that the script prints")
