@@ -11,14 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from kftune.errors import KftuneError
+from kftune.errors import CommitError
 
 _PATIENCE = 60.0
 _NO_COMMIT = "0" * 40
-
-
-class CommitError(KftuneError):
-    """Git refuses, or the file is in no state to be committed."""
 
 
 class Committed(NamedTuple):

@@ -154,6 +154,10 @@ class StoreError(KftuneError):
         return f"{self.path}: {self.message}"
 
 
+class CommitError(KftuneError):
+    """Git refuses, or the file is in no state to be committed."""
+
+
 class RunError(KftuneError):
     """The local run cannot start or continue."""
 

@@ -75,7 +75,17 @@ def test_the_list_has_named_and_registered_classes_and_imports_no_other_file(pro
     done = kftune(project, "registry", "list", "--format", "json")
     assert done.returncode == 0, done.stderr
     found = {entry["class_name"]: entry for entry in json.loads(done.stdout)}
-    assert list(found) == ["LstmHparams", "OcrHparams", "Own", "First", "Second", "Third", "Fourth"]
+    assert list(found) == [
+        "LstmHparams",
+        "OcrHparams",
+        "DetectorHparams",
+        "YoloHparams",
+        "Own",
+        "First",
+        "Second",
+        "Third",
+        "Fourth",
+    ]
     assert found["Own"]["model_type"] == "own_net"
     assert found["First"]["description"] == "named in a/study.yaml"
     assert found["Fourth"] == {
@@ -92,6 +102,8 @@ def test_check_imports_each_class_from_the_folder_of_the_file_that_names_it(proj
     assert [row["name"] for row in json.loads(done.stdout)] == [
         "LstmHparams",
         "OcrHparams",
+        "DetectorHparams",
+        "YoloHparams",
         "Own",
         "hp:First",
         "hp:Second",
