@@ -12,6 +12,7 @@ from places import ROOT
 from kftune import errors
 from kftune.errors import (
     ClusterError,
+    CommitError,
     ConfigurationError,
     ContainerError,
     DataLoaderError,
@@ -62,6 +63,7 @@ MADE = [
     ExpressionError("no comparison"),
     SettingError("no number", 2, at_name=True),
     StoreError("locked", "/runs/x"),
+    CommitError("the branch exists"),
     RunError("no GPU"),
     ConfigurationError("no experiments", "list.yaml", 1, 1),
     ExperimentFailedError("one of three"),
