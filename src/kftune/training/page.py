@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kftune.html_page import HEIGHT, LEFT, RIGHT, TOP, WIDTH, html_page, level, svg, table, x_at, y_at
+from kftune.html_page import HEIGHT, LEFT, RIGHT, WIDTH, html_page, level, svg, table, x_at, y_at
 from kftune.training.about import about_of
 
 _COLOURS = ("#8a8f98", "#1f6feb")
@@ -80,13 +80,15 @@ def curves(heading: str, history: Sequence[Mapping[str, float]], names: Sequence
     every = max(1, round(_round_step(last, 8)))
     for epoch in sorted({1, *range(every, round(last) + 1, every)}):
         parts.append(f'<text x="{x(epoch):.1f}" y="{HEIGHT - 24}" text-anchor="middle">{epoch}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 5}" text-anchor="middle">epoch</text>')
-    for index, (name, colour) in enumerate(zip(names, _COLOURS, strict=False)):
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 5}" text-anchor="end">epoch</text>')
+    key = LEFT
+    for name, colour in zip(names, _COLOURS, strict=False):
         points = " ".join(f"{x(epoch['epoch']):.1f},{y_at(epoch[name] / top):.1f}" for epoch in history)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        key = TOP + 12 + 18 * index
-        parts.append(f'<path d="M{WIDTH - 120} {key - 4}h22" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<text x="{WIDTH - 92}" y="{key}">{name}</text>')
+        # Below the curves, which may be anywhere above.
+        parts.append(f'<path d="M{key} {HEIGHT - 9}h22" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{key + 28}" y="{HEIGHT - 5}">{name}</text>')
+        key += 48 + 7 * len(name)
     best = next(epoch[names[-1]] for epoch in history if epoch["epoch"] == kept)
     dot = f'class="best" cx="{x(kept):.1f}" cy="{y_at(best / top):.1f}" r="4"'
     parts.append(f"<circle {dot}><title>epoch {kept:g}: {best:.4g}</title></circle>")
