@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ class Trials(ABC):
         scored = [
             (sign * trial.objective, trial.number, trial)
             for trial in trials
-            if trial.state in SCORED and trial.objective is not None
+            if trial.state in SCORED and trial.objective is not None and math.isfinite(trial.objective)
         ]
         return min(scored)[2] if scored else None
 
