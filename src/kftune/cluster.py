@@ -15,11 +15,10 @@ import urllib3
 from kubernetes.client.rest import ApiException
 
 from kftune.errors import ClusterError
-from kftune.katib.trial import COLLECTOR
+from kftune.katib.trial import COLLECTOR, EXPERIMENT_LABEL
 
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_LABEL = "katib.kubeflow.org/experiment"
 _TRIAL_LABEL = "katib.kubeflow.org/trial"
 _WATCH_SECONDS = 300
 _LOG_BYTES = 1 << 18
@@ -71,7 +70,7 @@ class PodsOf(NamedTuple):
         Args:
             name: The Experiment.
         """
-        return cls(f"{_LABEL}={name}", _TRIAL_LABEL, "a trial")
+        return cls(f"{EXPERIMENT_LABEL}={name}", _TRIAL_LABEL, "a trial")
 
     @classmethod
     def labelled(cls, label: str, name: str, what: str) -> PodsOf:
@@ -156,7 +155,7 @@ class Namespace:
             ClusterError: The cluster refuses.
         """
         fetch = self._objects.list_namespaced_custom_object
-        found = self._custom("list the trials", TRIAL, fetch, label_selector=f"{_LABEL}={experiment}")
+        found = self._custom("list the trials", TRIAL, fetch, label_selector=f"{EXPERIMENT_LABEL}={experiment}")
         return list(found.get("items", []))
 
     def delete(self, kind: Kind, name: str, policy: str = "Background") -> None:

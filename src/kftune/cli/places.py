@@ -12,9 +12,6 @@ from kftune.errors import StoreError, StudyError
 from kftune.results import Trials, open_results, slug
 from kftune.runs import RUNS
 
-SUFFIXES = (".json", ".csv")
-"""Of files with trials."""
-
 DEFAULT = f"{RUNS}/NAME beside the file"
 """Where results are if no folder is given, for the help of a command."""
 
@@ -24,13 +21,21 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "study",
         type=a_path,
-        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV)",
+        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV, or objects of "
+        "Katib with their status)",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
+    parser.add_argument(
+        "--study",
+        dest="through",
+        type=a_path,
+        metavar="FILE",
+        help="with a file of trials: the study that they are of; its class gives the values their types",
+    )
 
 
 def open_given(arguments: argparse.Namespace) -> Trials:
-    """Returns the trials that a command line names; use it in a `with` statement.
+    """Returns the trials that a command line names; use it in a `with` statement. Prints what a reader has to know.
 
     Raises:
         UsageError: The file is of another kind.
@@ -38,11 +43,25 @@ def open_given(arguments: argparse.Namespace) -> Trials:
         StoreError: There are no results.
         OSError: The file does not exist.
     """
-    study: Path = arguments.study
-    if arguments.dir is None and study.suffix in SUFFIXES and not study.is_dir():
-        from kftune.results.sources.find import trials_in
+    found = _opened(arguments)
+    through: Path | None = arguments.through
+    if through is not None:
+        from kftune.results.sources.through_study import through_study
+        from kftune.study import load_study
 
-        found = trials_in(study)
+        found = through_study(found, load_study(through))
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found
+
+
+def _opened(arguments: argparse.Namespace) -> Trials:
+    study: Path = arguments.study
+    # A YAML file that is not there is reported as a study, which most of them are.
+    if arguments.dir is None and study.suffix and (study.is_file() or study.suffix in (".json", ".csv")):
+        from kftune.results.sources.find import SUFFIXES, trials_in
+
+        found = trials_in(study) if study.suffix in SUFFIXES else None
         if found is not None:
             return found
     if arguments.dir is not None or study.is_dir():

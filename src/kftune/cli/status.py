@@ -79,4 +79,6 @@ def _state(results: Trials) -> str:
     writer = results.writer()
     if writer is not None:
         return f"running (process {writer})"
+    if results.folder is None:
+        return results.reason() or "had not ended when it was recorded"
     return results.reason() or "stopped before its end; the same kftune run resumes it"

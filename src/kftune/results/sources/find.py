@@ -14,13 +14,21 @@ from kftune.results.trials import Trials
 
 _Reader = Callable[[Any, str], Trials]
 
+SUFFIXES = (".json", ".csv", ".yaml", ".yml")
+"""Of files with trials."""
+
+_READ = (
+    "it reads what kftune results --format json or csv prints, the results of an experiment-list tuner (JSON with "
+    "all_results), and an Experiment with its Trials as kubectl get -o yaml or json prints them"
+)
+
 
 def open_trials(place: Path) -> Trials:
     """Opens the trials in a folder of results, or in a file.
 
     Args:
         place: A folder that ``kftune run`` has written; what ``kftune results --format json`` or ``csv`` printed; the
-            results of an experiment-list tuner (JSON).
+            results of an experiment-list tuner (JSON); objects of Katib (YAML, JSON).
 
     Raises:
         StoreError: There are no trials, or they cannot be read.
@@ -29,16 +37,12 @@ def open_trials(place: Path) -> Trials:
         return open_results(place)
     found = trials_in(place)
     if found is None:
-        raise StoreError(
-            "these are no trials that kftune reads: it reads what kftune results --format json or csv prints, and the "
-            "results of an experiment-list tuner, with all_results",
-            str(place),
-        )
+        raise StoreError(f"these are no trials that kftune reads: {_READ}", str(place))
     return found
 
 
 def trials_in(place: Path) -> Trials | None:
-    """Returns the trials in a file; None when it is JSON of another kind.
+    """Returns the trials in a file; None when it is JSON or YAML of another kind.
 
     Args:
         place: The file.
@@ -54,12 +58,16 @@ def trials_in(place: Path) -> Trials | None:
         raise StoreError(f"the file cannot be read: {error}", str(place)) from error
     if place.suffix == ".csv":
         return _reader("csv_table")(text, str(place))
+    if place.suffix in (".yaml", ".yml"):
+        return cast("Trials | None", _katib().in_yaml(text, str(place)))
     try:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise StoreError(f"a file with trials is JSON or CSV, but this is neither: {error}", str(place)) from error
     reader = _of_json(data)
-    return None if reader is None else reader(data, str(place))
+    if reader is not None:
+        return reader(data, str(place))
+    return cast("Trials | None", _katib().in_documents([data], str(place)))
 
 
 def _of_json(data: object) -> _Reader | None:
@@ -73,3 +81,7 @@ def _of_json(data: object) -> _Reader | None:
 def _reader(module: str) -> _Reader:
     # Imported when needed: a look-up in a folder needs none of them.
     return cast("_Reader", import_module(f"kftune.results.sources.{module}").read)
+
+
+def _katib() -> Any:
+    return import_module("kftune.results.sources.katib_files")
