@@ -154,9 +154,22 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses.
         """
+        return self._listed(TRIAL, label_selector=f"{EXPERIMENT_LABEL}={experiment}")
+
+    def names(self, kind: Kind) -> list[str]:
+        """Returns the names of all objects of a kind.
+
+        Args:
+            kind: The kind.
+
+        Raises:
+            ClusterError: The cluster refuses, or does not know the kind.
+        """
+        return sorted(str(each["metadata"]["name"]) for each in self._listed(kind))
+
+    def _listed(self, kind: Kind, **options: str) -> list[dict[str, Any]]:
         fetch = self._objects.list_namespaced_custom_object
-        found = self._custom("list the trials", TRIAL, fetch, label_selector=f"{EXPERIMENT_LABEL}={experiment}")
-        return list(found.get("items", []))
+        return list(self._custom(f"list the {kind.plural}", kind, fetch, **options).get("items", []))
 
     def delete(self, kind: Kind, name: str, policy: str = "Background") -> None:
         """Deletes an object and all that belongs to it, if it exists.

@@ -22,7 +22,7 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
         "study",
         type=a_path,
         help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV, or objects of "
-        "Katib with their status)",
+        "Katib with their status); katib:NAMESPACE/NAME is an Experiment on a cluster",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
     parser.add_argument(
@@ -57,6 +57,10 @@ def open_given(arguments: argparse.Namespace) -> Trials:
 
 def _opened(arguments: argparse.Namespace) -> Trials:
     study: Path = arguments.study
+    if str(study).startswith("katib:") and not study.exists():
+        from kftune.cli.live import open_live
+
+        return open_live(str(study))
     # A YAML file that is not there is reported as a study, which most of them are.
     if arguments.dir is None and study.suffix and (study.is_file() or study.suffix in (".json", ".csv")):
         from kftune.results.sources.find import SUFFIXES, trials_in
