@@ -15,3 +15,21 @@ def a_path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("a path must not be empty; write . for the current folder")
     return Path(text)
+
+
+_SQLITE = "sqlite:///"
+
+
+def a_source(text: str) -> Path:
+    """Returns the path of what has trials, for the `type` of an argument; of ``sqlite:///x.db`` that of the file.
+
+    Raises:
+        ArgumentTypeError: The text is empty, or the address of a database on a server.
+    """
+    scheme, mark, _ = text.partition("://")
+    if mark and not text.startswith(_SQLITE):
+        raise argparse.ArgumentTypeError(
+            f"kftune reads no {scheme} server; copy the study into a file: "
+            f"optuna.copy_study(from_study_name=NAME, from_storage={text!r}, to_storage='sqlite:///study.db')"
+        )
+    return a_path(text.removeprefix(_SQLITE))

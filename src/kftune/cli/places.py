@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from kftune.cli.arguments import a_path
+from kftune.cli.arguments import a_path, a_source
 from kftune.errors import StoreError, StudyError
 from kftune.results import Trials, open_results, slug
+from kftune.results.sources.hints import Hints
 from kftune.runs import RUNS
 
 DEFAULT = f"{RUNS}/NAME beside the file"
@@ -20,9 +21,9 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that name a study's results."""
     parser.add_argument(
         "study",
-        type=a_path,
-        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV, or objects of "
-        "Katib with their status); katib:NAMESPACE/NAME is an Experiment on a cluster",
+        type=a_source,
+        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV, a storage of "
+        "Optuna, or objects of Katib with their status); katib:NAMESPACE/NAME is an Experiment on a cluster",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
     parser.add_argument(
@@ -32,6 +33,9 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with a file of trials: the study that they are of; its class gives the values their types",
     )
+    parser.add_argument("--objective", metavar="NAME", help="with a CSV: the column to optimize")
+    parser.add_argument("--direction", choices=["minimize", "maximize"], help="with a CSV: which values are better")
+    parser.add_argument("--study-name", metavar="NAME", help="with a storage of Optuna: the study, if it has several")
 
 
 def open_given(arguments: argparse.Namespace) -> Trials:
@@ -43,29 +47,40 @@ def open_given(arguments: argparse.Namespace) -> Trials:
         StoreError: There are no results.
         OSError: The file does not exist.
     """
-    found = _opened(arguments)
     through: Path | None = arguments.through
-    if through is not None:
-        from kftune.results.sources.through_study import through_study
-        from kftune.study import load_study
-
-        found = through_study(found, load_study(through))
+    if through is None:
+        found = _opened(arguments, Hints(arguments.objective, arguments.direction, arguments.study_name))
+    else:
+        found = _typed(arguments, through)
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     return found
 
 
-def _opened(arguments: argparse.Namespace) -> Trials:
+def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
+    from kftune.results.sources.through_study import through_study
+    from kftune.study import load_study
+
+    study = load_study(through)
+    objective, direction = (
+        arguments.objective or study.objective.metric,
+        arguments.direction or study.objective.direction,
+    )
+    hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions))
+    return through_study(_opened(arguments, hints), study)
+
+
+def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
     study: Path = arguments.study
     if str(study).startswith("katib:") and not study.exists():
         from kftune.cli.live import open_live
 
         return open_live(str(study))
     # A YAML file that is not there is reported as a study, which most of them are.
-    if arguments.dir is None and study.suffix and (study.is_file() or study.suffix in (".json", ".csv")):
+    if arguments.dir is None and study.suffix and (study.is_file() or study.suffix not in (".yaml", ".yml")):
         from kftune.results.sources.find import SUFFIXES, trials_in
 
-        found = trials_in(study) if study.suffix in SUFFIXES else None
+        found = trials_in(study, hints) if study.suffix in SUFFIXES else None
         if found is not None:
             return found
     if arguments.dir is not None or study.is_dir():

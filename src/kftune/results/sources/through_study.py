@@ -85,5 +85,9 @@ def _value(trial: Trial, name: str, value: Any, study: Study, problems: list[str
     try:
         return leaf.jsonable(leaf.decode(value) if isinstance(value, str) else leaf.typed(value))
     except (HparamsError, DomainError) as error:
-        problems.append(f"trial {trial.name}: {error}")
+        problem = error
+    try:  # a table's 1 may be a text
+        return leaf.jsonable(leaf.decode(trial.text(name)))
+    except (HparamsError, DomainError):
+        problems.append(f"trial {trial.name}: {problem}")
         return value
