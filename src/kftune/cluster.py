@@ -154,7 +154,7 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses.
         """
-        return self._listed(TRIAL, label_selector=f"{EXPERIMENT_LABEL}={experiment}")
+        return self._listed(TRIAL, f"{EXPERIMENT_LABEL}={experiment}")
 
     def names(self, kind: Kind) -> list[str]:
         """Returns the names of all objects of a kind.
@@ -167,9 +167,9 @@ class Namespace:
         """
         return sorted(str(each["metadata"]["name"]) for each in self._listed(kind))
 
-    def _listed(self, kind: Kind, **options: str) -> list[dict[str, Any]]:
+    def _listed(self, kind: Kind, labels: str = "") -> list[dict[str, Any]]:
         fetch = self._objects.list_namespaced_custom_object
-        return list(self._custom(f"list the {kind.plural}", kind, fetch, **options).get("items", []))
+        return list(self._custom(f"list the {kind.plural}", kind, fetch, label_selector=labels).get("items", []))
 
     def delete(self, kind: Kind, name: str, policy: str = "Background") -> None:
         """Deletes an object and all that belongs to it, if it exists.

@@ -33,3 +33,14 @@ def a_source(text: str) -> Path:
             f"optuna.copy_study(from_study_name=NAME, from_storage={text!r}, to_storage='sqlite:///study.db')"
         )
     return a_path(text.removeprefix(_SQLITE))
+
+
+def a_count(text: str) -> int:
+    """Returns a number of things, for the `type` of an argument.
+
+    Raises:
+        ArgumentTypeError: It is none, or below 1.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, but is {text!r}")
+    return int(text)

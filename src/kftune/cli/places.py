@@ -22,10 +22,15 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "study",
         type=a_source,
-        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV, a storage of "
-        "Optuna, or objects of Katib with their status); katib:NAMESPACE/NAME is an Experiment on a cluster",
+        help="study or Experiment file, the folder of its results, a file with trials (JSON, CSV, YAML, Optuna), or "
+        "katib:NAMESPACE/NAME",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
+    add_source_options(parser)
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that say what a file of trials does not."""
     parser.add_argument(
         "--study",
         dest="through",

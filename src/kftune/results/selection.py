@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,11 +9,9 @@ from kftune.errors import UnknownNameError, UsageError
 from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
 from kftune.results.layout import RunFolder
-from kftune.results.origins import cells
+from kftune.results.origins import COLUMNS, cells
 from kftune.results.records import SCORED, Meta, TrackedObjective, Trial
 from kftune.results.trials import Trials
-
-_NO_NAME = re.compile(r"[^\w.]")
 
 
 class Wanted(NamedTuple):
@@ -84,52 +81,17 @@ class Selected(Trials):
         self._all.close()
 
 
-def condition(text: str, meta: Meta) -> Callable[[Mapping[str, Any]], bool]:
-    """Returns whether values fulfil a condition, in the language of a study's constraints.
-
-    Args:
-        text: The condition, such as ``val_loss < 0.1 and optimizer == "adam"``. One without a value, because a value is
-            missing or it divides by zero, does not hold.
-        meta: The study, for its names.
-
-    Raises:
-        UsageError: It is no condition.
-        UnknownNameError: It has an unknown name.
-    """
-    from kftune.errors import ExpressionError
-    from kftune.study.expression import Expression, NoValueError
-
-    try:
-        expression = Expression(text)
-    except ExpressionError as error:
-        raise UsageError(f"--where: {str(error).replace('a constraint', 'a condition')}") from error
-    known = names_of(meta)
-    aliases = {_NO_NAME.sub("_", name): name for name in known}
-    for name in expression.names:
-        if name not in aliases:
-            raise UnknownNameError("column", name, known)
-
-    def holds(values: Mapping[str, Any]) -> bool:
-        try:
-            found = expression.value({name: values.get(aliases[name]) for name in expression.names})
-        except NoValueError:
-            return False
-        except TypeError as error:
-            raise UsageError(f"--where: {text!r} compares values of different types: {error}") from error
-        if found is not None and not isinstance(found, bool):
-            raise UsageError(f"--where: a condition is true or false, but {text!r} is {found!r}; compare it with a value")
-        return found is True
-
-    return holds
-
-
 def names_of(meta: Meta) -> list[str]:
     """Returns the columns that a trial has values in: metrics, hyperparameters, and what is recorded of every trial.
 
     Args:
         meta: The study.
     """
-    return [*dict.fromkeys([*(metric.name for metric in meta.metrics), *meta.fixed, *meta.space, *_OWN, *_hparams(meta)])]
+    return [
+        *dict.fromkeys(
+            [*(metric.name for metric in meta.metrics), *meta.fixed, *meta.space, *_OWN, *COLUMNS, *_hparams(meta)]
+        )
+    ]
 
 
 def _hparams(meta: Meta) -> list[str]:
@@ -175,13 +137,13 @@ def ranked(results: Trials, metric: str | None = None) -> list[Trial]:
 
     Args:
         results: The trials.
-        metric: What counts: an objective, or a metric whose minimum or maximum is recorded; None for the first objective.
+        metric: What counts: an objective, or a metric whose minimum or maximum is recorded; None: the first objective.
 
     Raises:
         UnknownNameError: No metric has that name.
         UsageError: It is not known which of its values are better.
     """
-    objective = _sought(results.meta, metric)
+    objective = sought(results.meta, metric)
     sign = 1 if objective.direction == "minimize" else -1
     is_first = objective.name == results.meta.objective.name
     found = []
@@ -193,7 +155,17 @@ def ranked(results: Trials, metric: str | None = None) -> list[Trial]:
     return [trial for _, _, trial in sorted(found, key=lambda each: each[:2])]
 
 
-def _sought(meta: Meta, metric: str | None) -> TrackedObjective:
+def sought(meta: Meta, metric: str | None) -> TrackedObjective:
+    """Returns what counts of a study, with its direction.
+
+    Args:
+        meta: The study.
+        metric: An objective, or a metric whose minimum or maximum is recorded; None: the first objective.
+
+    Raises:
+        UnknownNameError: No metric has that name.
+        UsageError: It is not known which of its values are better.
+    """
     objectives = {objective.name: objective for objective in meta.objectives}
     if metric is None:
         return meta.objectives[0]
@@ -204,8 +176,8 @@ def _sought(meta: Meta, metric: str | None) -> TrackedObjective:
         raise UnknownNameError("metric", metric, [*reduces])
     if reduces[metric] == "latest":
         raise UsageError(
-            f"{metric} is no objective, and its latest value is recorded, so which one is better is not known; sort by it: "
-            f"kftune results --sort {metric}"
+            f"{metric} is no objective, and its latest value is recorded, so which one is better is not known; "
+            f"sort by it: kftune results --sort {metric}"
         )
     return TrackedObjective(metric, reduces[metric], "minimize" if reduces[metric] == "min" else "maximize", None)
 
@@ -226,7 +198,7 @@ def _chosen(results: Trials, wanted: Wanted) -> Sequence[Trial]:
 
 
 def _sorted(trials: Sequence[Trial], name: str, meta: Meta, *, reverse: bool) -> list[Trial]:
-    known = [*names_of(meta), *cells(trials[0])] if trials else [name]
+    known = names_of(meta)
     if name not in known:
         raise UnknownNameError("column", name, known)
     values = {trial.number: values_of(trial, meta).get(name) for trial in trials}

@@ -18,6 +18,7 @@ try:
     import optuna
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
     from optuna.exceptions import ExperimentalWarning
+    from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
     raise MissingExtraError("local", "optuna", "write another format: --format csv") from error
@@ -42,7 +43,7 @@ def write_storage(results: Trials, path: Path) -> list[str]:
     reported = {number: curve for number, _, curve in results.all_curves(meta.objective.name)}
     distributions = {name: _distribution(name, spec, trials) for name, spec in meta.space.items()}
     ended = [trial for trial in trials if trial.state in FINISHED]
-    directions = [objective.direction for objective in meta.objectives]
+    directions = [StudyDirection[objective.direction.upper()] for objective in meta.objectives]
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

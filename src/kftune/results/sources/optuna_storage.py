@@ -61,9 +61,9 @@ class _Study:
 class _Trial:
     def __init__(self, state: str, started: str | None, ended: str | None = None) -> None:
         self.state, self.started, self.ended = state, started, ended
-        self.values: dict[int, float] = {}
+        self.values: dict[int, float | None] = {}
         self.params: dict[str, tuple[float, str]] = {}
-        self.reported: dict[int, float] = {}
+        self.reported: dict[int, float | None] = {}
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -276,13 +276,13 @@ def _record(number: int, trial: _Trial, metrics: Sequence[TrackedMetric]) -> Tri
     )
 
 
-def _from_reports(name: str, reported: Mapping[int, float]) -> Iterator[tuple[str, MetricValues]]:
+def _from_reports(name: str, reported: Mapping[int, float | None]) -> Iterator[tuple[str, MetricValues]]:
     finite = [value for value in reported.values() if value is not None and math.isfinite(value)]
     if finite:
         yield name, MetricValues(repr(min(finite)), repr(max(finite)), repr(finite[-1]), len(finite), max(reported))
 
 
-def _curve(reported: Mapping[int, float]) -> Curve:
+def _curve(reported: Mapping[int, float | None]) -> Curve:
     finite = {step: value for step, value in sorted(reported.items()) if value is not None and math.isfinite(value)}
     return Curve(array("q", finite), array("d", finite.values()), array("d", [0.0] * len(finite)), len(finite))
 
