@@ -1,25 +1,36 @@
-"""Writes results as a study of Optuna, in an SQLite file that its tools open."""
+"""Writes results as a study of Optuna, in an SQLite file that its tools open.
+
+Source: optuna 5.0, optuna/storages/_rdb/models.py.
+"""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kftune.domains import Choice, Domain, IntUniform, LogUniform, QUniform, Uniform, domain_from_spec
 from kftune.errors import KftuneError, MissingExtraError, StoreError
 from kftune.metrics.curves import Curve
-from kftune.results import FINISHED, SCORED, Trial, Trials, score_of
+from kftune.results import FINISHED, SCORED, Meta, Trial, Trials, score_of
 
 try:
     import optuna
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+        distribution_to_json,
+    )
     from optuna.exceptions import ExperimentalWarning
+    from optuna.storages import RDBStorage
     from optuna.study import StudyDirection
-    from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
     raise MissingExtraError("local", "optuna", "write another format: --format csv") from error
 
@@ -43,21 +54,36 @@ def write_storage(results: Trials, path: Path) -> list[str]:
     reported = {number: curve for number, _, curve in results.all_curves(meta.objective.name)}
     distributions = {name: _distribution(name, spec, trials) for name, spec in meta.space.items()}
     ended = [trial for trial in trials if trial.state in FINISHED]
-    directions = [StudyDirection[objective.direction.upper()] for objective in meta.objectives]
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
     try:
-        with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
-            study = optuna.create_study(
-                storage=f"sqlite:///{path.resolve()}", study_name=meta.name, directions=directions
-            )
-            study.set_metric_names([objective.name for objective in meta.objectives])
-        frozen = [_frozen(trial, results, distributions, reported.get(trial.number)) for trial in ended]
-        study.add_trials(frozen)
+        _create(partial, meta)
+        with closing(sqlite3.connect(partial)) as connection:
+            for number, trial in enumerate(ended):
+                _insert(connection, number, _row(trial, results), distributions, reported.get(trial.number))
+            connection.commit()
+        partial.rename(path)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"the storage cannot be written: {error}", str(path)) from error
     finally:
-        optuna.logging.set_verbosity(before)
+        partial.unlink(missing_ok=True)
     left = len(trials) - len(ended)
     return [f"{left} trials that have not ended are left out"] if left else []
+
+
+def _create(path: Path, meta: Meta) -> None:
+    """Makes a storage with a study that has no trials."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directions = [StudyDirection[objective.direction.upper()] for objective in meta.objectives]
+    try:
+        with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+            storage = RDBStorage(f"sqlite:///{path.resolve()}")
+            study = optuna.create_study(storage=storage, study_name=meta.name, directions=directions)
+            study.set_metric_names([objective.name for objective in meta.objectives])
+        storage.remove_session()
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def _distribution(name: str, spec: Mapping[str, Any], trials: list[Trial]) -> BaseDistribution:
@@ -83,34 +109,71 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else json.dumps(value)
 
 
-def _frozen(
-    trial: Trial, results: Trials, distributions: Mapping[str, BaseDistribution], curve: Curve | None
-) -> FrozenTrial:
+class _Row(NamedTuple):
+    state: str
+    started: str | None
+    ended: str | None
+    values: Sequence[float]
+    params: Mapping[str, Any]
+    attributes: Mapping[str, str]
+    has_reports: bool
+
+
+def _row(trial: Trial, results: Trials) -> _Row:
     score = score_of(trial.objective, trial.metrics, results.meta.objectives[1:]) if trial.state in SCORED else None
-    state = TrialState.FAIL
-    if score is not None:
-        state = TrialState.COMPLETE if trial.state == "Succeeded" else TrialState.PRUNED
-    params = {name: _plain(value) for name, value in trial.point.items() if name in distributions}
+    ended = "COMPLETE" if trial.state == "Succeeded" else "PRUNED"
     known = {"kftune:trial": trial.name, "kftune:state": trial.state, "kftune:message": trial.message}
-    return FrozenTrial(
-        number=trial.number,
-        trial_id=-1,
-        state=state,
-        value=None,
-        values=None if score is None else list(score),
-        datetime_start=_time(trial.started) or datetime.fromtimestamp(0),
-        datetime_complete=_time(trial.ended) or datetime.fromtimestamp(0),
-        params=params,
-        distributions={name: distributions[name] for name in params},
-        user_attrs={name: text for name, text in known.items() if text},
-        system_attrs={},
-        # Optuna prunes by one objective only.
-        intermediate_values={}
-        if curve is None or results.meta.more_objectives
-        else dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True)),
+    return _Row(
+        "FAIL" if score is None else ended,
+        _time(trial.started),
+        _time(trial.ended),
+        () if score is None else score,
+        {name: _plain(value) for name, value in trial.point.items() if name in results.meta.space},
+        {name: text for name, text in known.items() if text},
+        not results.meta.more_objectives,  # Optuna prunes by one objective only
     )
 
 
-def _time(text: str | None) -> datetime | None:
+def _insert(
+    connection: sqlite3.Connection,
+    number: int,
+    row: _Row,
+    distributions: Mapping[str, BaseDistribution],
+    curve: Curve | None,
+) -> None:
+    """Adds a trial. Optuna itself commits each value, which takes minutes for thousands of trials."""
+    key = connection.execute(
+        "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) "
+        "SELECT ?, study_id, ?, ?, ? FROM studies",
+        (number, row.state, row.started, row.ended),
+    ).lastrowid
+    params = [
+        (key, name, distributions[name].to_internal_repr(value), distribution_to_json(distributions[name]))
+        for name, value in row.params.items()
+    ]
+    steps = {} if curve is None else dict(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+    reports = [(key, step, value) for step, value in steps.items() if row.has_reports]
+    insert = connection.executemany
+    insert(
+        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)", params
+    )
+    insert(
+        "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, 'FINITE')",
+        [(key, place, value) for place, value in enumerate(row.values)],
+    )
+    insert(
+        "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
+        "VALUES (?, ?, ?, 'FINITE')",
+        reports,
+    )
+    insert(
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",
+        [(key, name, json.dumps(text)) for name, text in row.attributes.items()],
+    )
+
+
+def _time(text: str | None) -> str | None:
     """Returns a time as Optuna stores it: local, without a zone."""
-    return None if text is None else datetime.fromisoformat(text).astimezone().replace(tzinfo=None)
+    if text is None:
+        return None
+    return datetime.fromisoformat(text).astimezone().replace(tzinfo=None).strftime("%Y-%m-%d %H:%M:%S.%f")
