@@ -236,7 +236,7 @@ def test_what_does_not_fit_a_study_is_named(folder, tmp_path):
     a_study = load_study(ROOT / "pipelines/circuits/demo.yaml")
     with open_trials(saved) as read:
         typed = through_study(read, a_study)
-        assert any("has no lr, opt, units" in note for note in typed.notes)
+        assert any("no such hyperparameter: lr, opt, units" in note for note in typed.notes)
         assert any("these trials have only acc, loss" in note for note in typed.notes)
         assert typed.best() is not None
 

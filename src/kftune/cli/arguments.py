@@ -24,7 +24,7 @@ def a_source(text: str) -> Path:
     """Returns the path of what has trials, for the `type` of an argument; of ``sqlite:///x.db`` that of the file.
 
     Raises:
-        ArgumentTypeError: The text is empty, or the address of a database on a server.
+        ArgumentTypeError: The text is empty, the address of a database on a server, or not whole.
     """
     scheme, mark, _ = text.partition("://")
     if mark and not text.startswith(_SQLITE):
@@ -32,6 +32,8 @@ def a_source(text: str) -> Path:
             f"kftune reads no {scheme} server; copy the study into a file: "
             f"optuna.copy_study(from_study_name=NAME, from_storage={text!r}, to_storage='sqlite:///study.db')"
         )
+    if text.startswith("katib:") and text.endswith("/"):  # which a path would lose
+        raise argparse.ArgumentTypeError(f"an Experiment on a cluster is katib:NAMESPACE/NAME, but got {text!r}")
     return a_path(text.removeprefix(_SQLITE))
 
 

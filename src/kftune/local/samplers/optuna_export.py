@@ -124,13 +124,13 @@ def _row(trial: Trial, results: Trials) -> _Row:
     ended = "COMPLETE" if trial.state == "Succeeded" else "PRUNED"
     known = {"kftune:trial": trial.name, "kftune:state": trial.state, "kftune:message": trial.message}
     return _Row(
-        "FAIL" if score is None else ended,
-        _time(trial.started),
-        _time(trial.ended),
-        () if score is None else score,
-        {name: _plain(value) for name, value in trial.point.items() if name in results.meta.space},
-        {name: text for name, text in known.items() if text},
-        not results.meta.more_objectives,  # Optuna prunes by one objective only
+        state="FAIL" if score is None else ended,
+        started=_time(trial.started),
+        ended=_time(trial.ended),
+        values=() if score is None else score,
+        params={name: _plain(value) for name, value in trial.point.items() if name in results.meta.space},
+        attributes={name: text for name, text in known.items() if text},
+        has_reports=not results.meta.more_objectives,  # Optuna prunes by one objective only
     )
 
 

@@ -78,6 +78,8 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
     reader = _of_json(data)
     if reader is not None:
         return reader(data, str(place))
+    if not isinstance(data, dict):
+        raise StoreError(f"these are no trials that kftune reads: {_READ}", str(place))
     return cast("Trials | None", _module("katib_files").in_documents([data], str(place)))
 
 

@@ -42,7 +42,7 @@ def through_study(trials: Trials, study: Study) -> Trials:
         )
     strange = sorted({name for trial in trials.trials() for name in trial.point if name not in study.leaves})
     if strange:
-        notes.append(f"the study {study.name} has no {', '.join(strange)}, so they are left out")
+        notes.append(f"left out, because the study {study.name} has no such hyperparameter: {', '.join(strange)}")
     problems: list[str] = []
     typed = [_typed(trial, study, meta.objective, problems) for trial in trials.trials()]
     notes += problems[:_MOST_NOTES]
@@ -66,12 +66,11 @@ def through_study(trials: Trials, study: Study) -> Trials:
 
 def _typed(trial: Trial, study: Study, objective: TrackedMetric, problems: list[str]) -> Trial:
     values = {name: value for name, value in trial.point.items() if name in study.leaves}
+    before = len(problems)
     point = study.active({name: _value(trial, name, value, study, problems) for name, value in values.items()})
     known = {name: value for name, value in point.items() if name in study.space}
-    try:
-        assignment = study.assignment(known)
-    except (HparamsError, TypeError, ValueError):  # a value that the class refuses, of which a note tells
-        assignment = {name: trial.text(name) for name in known}
+    texts = {name: trial.text(name) for name in known}
+    assignment = study.assignment(known) if len(problems) == before else texts
     reported = trial.metrics.get(objective.name)
     return trial._replace(
         point=known,
