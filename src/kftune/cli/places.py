@@ -82,7 +82,12 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
 
         return open_live(str(study))
     # A YAML file that is not there is reported as a study, which most of them are.
-    if arguments.dir is None and study.suffix and (study.is_file() or study.suffix not in (".yaml", ".yml")):
+    if (
+        arguments.dir is None
+        and study.suffix
+        and not study.is_dir()
+        and (study.is_file() or study.suffix not in (".yaml", ".yml"))
+    ):
         from kftune.results.sources.find import SUFFIXES, trials_in
 
         found = trials_in(study, hints) if study.suffix in SUFFIXES else None
