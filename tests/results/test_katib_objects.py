@@ -259,5 +259,5 @@ def test_objects_that_cannot_be_read_are_refused(folder, tmp_path, change, says)
 def test_an_experiment_that_was_never_in_a_cluster_has_no_trials(tmp_path):
     saved = tmp_path / "experiment.yaml"
     saved.write_text(yaml_text.dump(experiment()), encoding="utf-8")
-    with pytest.raises(StoreError, match="no trials that kftune reads"):
+    with pytest.raises(StoreError, match="not trials that kftune reads"):
         open_trials(saved)

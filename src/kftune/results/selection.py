@@ -176,7 +176,7 @@ def sought(meta: Meta, metric: str | None) -> TrackedObjective:
         raise UnknownNameError("metric", metric, [*reduces])
     if reduces[metric] == "latest":
         raise UsageError(
-            f"{metric} is no objective, and its latest value is recorded, so which one is better is not known; "
+            f"{metric} is not an objective, and its latest value is recorded, so which one is better is not known; "
             f"sort by it: kftune results --sort {metric}"
         )
     return TrackedObjective(metric, reduces[metric], "minimize" if reduces[metric] == "min" else "maximize", None)

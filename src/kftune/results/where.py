@@ -24,7 +24,7 @@ def condition(text: str, meta: Meta) -> Callable[[Mapping[str, Any]], bool]:
         meta: The study, for its names.
 
     Raises:
-        UsageError: It is no condition.
+        UsageError: It is not a condition.
         UnknownNameError: It has an unknown name.
     """
     try:

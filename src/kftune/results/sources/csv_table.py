@@ -54,7 +54,7 @@ def read(text: str, place: str, hints: Hints = NO_HINTS) -> Trials:
         hints: The objective and its direction, which a table does not say.
 
     Raises:
-        StoreError: It is no table, or the objective is not known.
+        StoreError: It is not a table, or the objective is not known.
     """
     header, rows = _rows(text, place)
     if hints.objective is None or hints.direction is None:
@@ -91,7 +91,7 @@ def _rows(text: str, place: str) -> tuple[list[str], list[_Row]]:
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
     except csv.Error as error:
-        raise StoreError(f"this is no CSV: {error}", place) from error
+        raise StoreError(f"this is not CSV: {error}", place) from error
     if not lines:
         raise StoreError("a table has a first line with the names of its columns, but this file is empty", place)
     header = [name.strip() for name in lines[0]]

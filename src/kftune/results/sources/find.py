@@ -43,7 +43,7 @@ def open_trials(place: Path, hints: Hints = NO_HINTS) -> Trials:
         return open_results(place)
     found = trials_in(place, hints)
     if found is None:
-        raise StoreError(f"these are no trials that kftune reads: {_READ}", str(place))
+        raise StoreError(f"these are not trials that kftune reads: {_READ}", str(place))
     return found
 
 
@@ -79,7 +79,7 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
     if reader is not None:
         return reader(data, str(place))
     if not isinstance(data, dict):
-        raise StoreError(f"these are no trials that kftune reads: {_READ}", str(place))
+        raise StoreError(f"these are not trials that kftune reads: {_READ}", str(place))
     return cast("Trials | None", _module("katib_files").in_documents([data], str(place)))
 
 

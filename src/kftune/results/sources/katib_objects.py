@@ -293,5 +293,5 @@ def _compare_best(trials: Sequence[Trial], status: Mapping[str, Any], notes: lis
         notes.append(f"Katib's best trial {name} is not among the trials; it was deleted, or not saved")
     elif best is not None and best.objective is None:
         notes.append(
-            f"Katib's best trial is {name}, but its objective is not a finite number, so it is not the best here"
+            f"Katib's best trial is {name}, but its objective is not a finite number, so another one is the best here"
         )

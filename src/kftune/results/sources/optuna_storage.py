@@ -95,14 +95,14 @@ def read_sqlite(path: Path, hints: Hints = NO_HINTS) -> Trials:
         hints: The name of the study, where the file has several; the name of the metric.
 
     Raises:
-        StoreError: It is no storage of Optuna, or the study is not in it.
+        StoreError: It is not a storage of Optuna, or the study is not in it.
     """
     try:
         with closing(_connected(path)) as connection:
             return _recorded(_chosen([*_of_tables(connection)], hints, str(path)), hints, str(path))
     except sqlite3.Error as error:
         raise StoreError(
-            f"this is no storage of Optuna 3 or newer: {error}; an older one is converted by optuna storage upgrade",
+            f"this is not a storage of Optuna 3 or newer: {error}; an older one is converted by optuna storage upgrade",
             str(path),
         ) from error
 
@@ -116,12 +116,12 @@ def read_journal(text: str, place: str, hints: Hints = NO_HINTS) -> Trials:
         hints: The name of the study, where the file has several; the name of the metric.
 
     Raises:
-        StoreError: It is no journal of Optuna, or the study is not in it.
+        StoreError: It is not a journal of Optuna, or the study is not in it.
     """
     try:
         studies = _of_journal(text)
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise StoreError(f"this is no journal of Optuna: {type(error).__name__}: {error}", place) from error
+        raise StoreError(f"this is not a journal of Optuna: {type(error).__name__}: {error}", place) from error
     return _recorded(_chosen(studies, hints, place), hints, place)
 
 
