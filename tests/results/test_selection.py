@@ -107,7 +107,7 @@ def test_mistakes_say_what_to_write(file, capsys, arguments, says):
 
 def test_a_table_fits_the_terminal_and_names_what_it_leaves_out(monkeypatch):
     header = ["trial", "loss", "empty", "note", "more"]
-    rows = [["a", "0.123456789012345", "", "x" * 40, "1"], ["b", "12345678901", "", "short", "2"]]
+    rows = [["a", "0.123456789012345", "", "x" * 40, "1"], ["b", "12345e67890", "", "short", "2"]]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
     monkeypatch.delenv("COLUMNS", raising=False)
     assert "x" * 40 in fitted(header, rows)
@@ -115,7 +115,7 @@ def test_a_table_fits_the_terminal_and_names_what_it_leaves_out(monkeypatch):
     assert fitted(header, rows).splitlines() == [
         "trial  loss         note                      more",
         f"a      0.123457     {'x' * 23}…  1",
-        "b      12345678901  short                     2",
+        "b      12345e67890  short                     2",
     ]
     monkeypatch.setenv("COLUMNS", "24")
     *lines, last = fitted(header, rows).splitlines()

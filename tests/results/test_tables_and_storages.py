@@ -18,6 +18,7 @@ from kftune.results.export import to_csv
 from kftune.results.sources.find import open_trials
 from kftune.results.sources.hints import Hints
 from kftune.results.sources.through_study import through_study
+from kftune.study import study_from_dict
 
 _LOSS = Hints("loss", "minimize")
 _CSV = "name,lr,opt,amp,loss,state\na,0.1,sgd,true,3,finished\nb,0.2,adam,false,2,COMPLETE\nc,0.3,sgd,true,,failed\n"
@@ -166,3 +167,23 @@ def test_the_database_of_kftune_is_read_as_its_folder(tmp_path):
     run(study(python("print('loss=1')"), trials=1), tmp_path)
     with open_trials(tmp_path / "trials.db") as read:
         assert len(read.trials()) == 1
+
+
+def test_a_column_of_numbers_gives_the_texts_of_a_text_field(tmp_path, monkeypatch):
+    source = "from kftune import Hparams\n\n\nclass Net(Hparams):\n    version: str = '1'\n    lr: float = 0.1\n"
+    written(tmp_path, source, "net_of_texts.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    table = written(tmp_path, "loss,version,lr\n1,10,0.5\n2,2,fast\n")
+    a_study = study_from_dict(
+        {
+            "name": "net",
+            "hparams": "net_of_texts:Net",
+            "search": {"version": {"choice": ["10", "2"]}, "lr": {"uniform": [0, 1]}},
+            "objective": {"metric": "loss", "direction": "minimize"},
+            "step": {"command": ["true"]},
+        }
+    )
+    with open_trials(table, _LOSS) as read:
+        typed = through_study(read, a_study)
+    assert [trial.point for trial in typed.trials()] == [{"version": "10", "lr": 0.5}, {"version": "2", "lr": "fast"}]
+    assert "trial 2: lr: must be a valid number" in typed.notes[-1]

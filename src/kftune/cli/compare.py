@@ -71,7 +71,7 @@ def _row(study: Mapping[str, Any]) -> list[str]:
         "" if best is None else _number(best["value"]),
         "" if best is None else best["trial"],
         _number(study["best_at_equal"]),
-        f"{_number(low)} to {_number(high)}",
+        "" if low is None and high is None else f"{_number(low) or 'none'} to {_number(high) or 'none'}",
         "" if chance is None else f"{chance:.0%}",
     ]
 

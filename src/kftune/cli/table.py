@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -49,18 +50,18 @@ def fitted(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return f"{shown}\nno room for: {', '.join(left_out)} (--format csv has every column)"
 
 
+# A whole number, or a hash such as 12e456, keeps its digits.
+_FRACTION = re.compile(r"-?\d+\.\d+(e[+-]?\d+)?")
 _LONGEST = 24
 _DIGITS = 6
 
 
 def _shorter(text: str) -> str:
-    if len(text) <= _DIGITS + 2:
-        return text
-    try:
-        return f"{float(text):.{_DIGITS}g}" if not text.lstrip("-").isdigit() else text
-    except ValueError:
-        text = " ".join(text.split())
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    if _FRACTION.fullmatch(text):
+        number = f"{float(text):.{_DIGITS}g}"
+        return number if len(number) < len(text) else text
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _terminal_width() -> int | None:

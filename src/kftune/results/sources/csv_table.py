@@ -79,12 +79,15 @@ def read(text: str, place: str, hints: Hints = NO_HINTS) -> Trials:
         max_trials=len(trials),
         space={name: {} for name in columns.fields},
     )
-    listed = [*columns.fields]
-    shown = ", ".join(listed[:_SHOWN]) + (", …" if len(listed) > _SHOWN else "")
-    notes = (
-        [] if hints.metrics else [f"hyperparameters are the columns {shown or 'of nothing'}; --study FILE decides it"]
-    )
+    notes = [] if hints.metrics else [_about_fields([*columns.fields])]
     return Recorded(meta, trials, place=place, notes=notes)
+
+
+def _about_fields(names: Sequence[str]) -> str:
+    if not names:
+        return "no column is a hyperparameter"
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"hyperparameters are the columns {shown}; --study FILE decides it"
 
 
 def _rows(text: str, place: str) -> tuple[list[str], list[_Row]]:

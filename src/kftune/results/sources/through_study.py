@@ -19,8 +19,10 @@ def through_study(trials: Trials, study: Study) -> Trials:
 
     Args:
         trials: The trials.
-        study: The study that they are of.
+        study: The study that they are of. A folder of results has its values already.
     """
+    if trials.folder is not None:
+        return trials
     notes = list(trials.notes)
     space = {name: domain.to_spec() for name, domain in study.space.items()}
     meta = trials.meta._replace(fixed=study.fixed_values, space=space)
@@ -85,8 +87,20 @@ def _value(trial: Trial, name: str, value: Any, study: Study, problems: list[str
         return leaf.jsonable(leaf.decode(value) if isinstance(value, str) else leaf.typed(value))
     except (HparamsError, DomainError) as error:
         problem = error
-    try:  # a table's 1 may be a text
-        return leaf.jsonable(leaf.decode(trial.text(name)))
+    try:  # a table's 1 may be a text; the text of an encoded value is another number
+        if _says(trial.text(name), value):
+            return leaf.jsonable(leaf.decode(trial.text(name)))
     except (HparamsError, DomainError):
-        problems.append(f"trial {trial.name}: {problem}")
-        return value
+        pass
+    problems.append(f"trial {trial.name}: {problem}")
+    return value
+
+
+def _says(text: str, value: Any) -> bool:
+    """Returns whether a text is that of a value."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return text.lower() == str(value).lower()
+    try:
+        return float(text) == value
+    except ValueError:
+        return False
