@@ -141,7 +141,7 @@ def test_a_command_without_its_study_names_studies_and_results(capsys, folder):
     (folder / "runs" / "toy" / "trials.db").touch()
     said = refused(capsys, "best")
     assert said.startswith(
-        "kftune: best needs study: study or Experiment file, the folder of its results, or a file with"
+        "kftune: best needs study: study or Experiment file, the folder of its results, a file with "
     )
     assert "in this folder: experiment.yaml, study.yaml, runs/toy\n" in said
 

@@ -78,7 +78,7 @@ def test_of_experiments_the_one_with_the_best_objective_is_the_best(tmp_path):
     ("content", "says"),
     [
         ("{", "is JSON or CSV"),
-        ("[]", "no trials that kftune reads"),
+        ("[]", "not trials that kftune reads"),
         ('{"format": "kftune.results/9", "trials": []}', "this kftune reads kftune.results/1"),
         ('{"format": "kftune.results/1", "trials": []}', "not a whole document"),
         ('{"all_results": {}}', "must be a list of mappings"),

@@ -27,6 +27,7 @@ COMMANDS = {
     "render": "write the manifests that run a study or pipeline on a cluster",
     "best": "print the best trial of a study",
     "results": "print all trials of a study, also as JSON or CSV",
+    "compare": "compare studies: the best of each, what differs, and how sure that is",
     "apply": "write the best values of a study into a YAML file, or a git branch",
     "snippet": "print the best values of a study as YAML, to be pasted",
     "logs": "print the log of a trial",
@@ -45,6 +46,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("log", "tail", "output"), "kftune logs FILE TRIAL"),
     **dict.fromkeys(("progress", "watch", "ps", "get"), "kftune status FILE"),
     **dict.fromkeys(("describe", "inspect", "info", "explain", "print", "cat"), "kftune show FILE"),
+    **dict.fromkeys(("diff", "versus", "vs"), "kftune compare FILE FILE"),
     **dict.fromkeys(("check", "validate", "verify", "test"), "kftune lint FILE"),
     **dict.fromkeys(
         ("submit", "deploy", "compile", "template", "generate", "manifests"),
