@@ -96,16 +96,16 @@ def names_of(given: Sequence[str]) -> dict[str, str]:
 
 
 def study_of(arguments: argparse.Namespace) -> Study | None:
-    """Returns the study of the file that a command line names; None if it names results or an Experiment.
+    """Returns the study that a command line names; None if it names results or an Experiment.
 
     Raises:
         StudyError: The study is invalid.
     """
-    from kftune.cli.places import SUFFIXES
     from kftune.spec.kind import kind_of_file
 
-    path: Path = arguments.study
-    if path.is_dir() or path.suffix in SUFFIXES or not path.is_file() or kind_of_file(path)[0].name != "study":
+    path: Path = arguments.through or arguments.study
+    is_yaml = path.is_file() and path.suffix in (".yaml", ".yml")
+    if arguments.through is None and not (is_yaml and kind_of_file(path)[0].name == "study"):
         return None
     from kftune.study import load_study
 

@@ -19,9 +19,9 @@ from kftune.importers.names import metric_name
 from kftune.importers.node import Node, Source, number_of
 from kftune.importers.spaces import Space, choice
 from kftune.katib.engines import ALGORITHMS, engine_of
+from kftune.katib.engines.declared import parameters_of
 from kftune.katib.engines.settings import SEED
 from kftune.lint.sources import Document, SourceText, documents
-from kftune.local.experiment.parameters import parameters_of
 from kftune.spec.kind import kind_of
 
 _REASONS = {
