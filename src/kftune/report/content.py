@@ -1,0 +1,190 @@
+"""What a report shows of a study, as plain data: the page's JSON, and what the text form draws."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kftune.metrics.curves import Curve, thinned
+from kftune.report.importances import Importances, importances
+from kftune.report.parameters import Parameter, parameters
+from kftune.results.records import SCORED, Meta, TrackedObjective, Trial
+from kftune.results.trials import Trials
+
+_MOST_POINTS = 120_000
+"""Of all curves together. Each is about eight bytes of the page."""
+_MOST_OF_A_TRIAL = 300
+_FEWEST_OF_A_TRIAL = 8
+_MOST_CURVES = 4000
+_DIGITS = 6
+
+
+class Content(NamedTuple):
+    """What is known of a study."""
+
+    meta: Meta
+    trials: Sequence[Trial]
+    parameters: Sequence[Parameter]
+    objectives: Sequence[Sequence[float | None]]
+    """Of each objective: the value of each trial; None for a trial that cannot be the best one."""
+    best: Sequence[int]
+    """Places of the best trial, or of those in the Pareto set; the best in the first objective first."""
+    importances: Importances
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the hyperparameters, the most important first."""
+        known = [name for name in self.importances.shares if name]
+        return [*known, *(each.name for each in self.parameters if each.name not in known)]
+
+
+def content_of(results: Trials) -> Content:
+    """Returns what a report shows, without the curves.
+
+    Args:
+        results: The results.
+    """
+    meta, trials = results.meta, results.trials()
+    known = parameters(meta, trials)
+    objectives = [_values(trials, objective, place == 0) for place, objective in enumerate(meta.objectives)]
+    places = {trial.number: place for place, trial in enumerate(trials)}
+    best = results.pareto() if meta.more_objectives else [results.best()]
+    return Content(
+        meta,
+        trials,
+        known,
+        objectives,
+        [places[trial.number] for trial in best if trial is not None and trial.number in places],
+        importances(known, objectives[0] if objectives else [], meta.direction),
+    )
+
+
+def _values(trials: Sequence[Trial], objective: TrackedObjective, is_first: bool) -> list[float | None]:
+    values = []
+    for trial in trials:
+        reported = trial.metrics.get(objective.name)
+        value = trial.objective if is_first else None if reported is None else reported.number(objective.reduce)
+        counts = trial.state in SCORED and value is not None and math.isfinite(value)
+        values.append(value if counts else None)
+    return values
+
+
+def to_data(content: Content, results: Trials) -> dict[str, Any]:
+    """Returns the data of the page: only what JSON has, and no nan or infinity.
+
+    Args:
+        content: What is known of the study.
+        results: The results, for the curves.
+    """
+    trials, starts = content.trials, [_seconds(trial.started) for trial in content.trials]
+    begun = min((start for start in starts if start is not None), default=0.0)
+    ends = [_seconds(trial.ended) for trial in trials]
+    spans = [
+        (None, None) if start is None else (round(start - begun, 3), None if end is None else round(end - begun, 3))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    states = list(dict.fromkeys(trial.state for trial in trials))
+    order = {name: place for place, name in enumerate(content.names)}
+    return {
+        "objectives": [
+            {"name": each.name, "direction": each.direction, "goal": each.goal, "values": _rounded(values)}
+            for each, values in zip(content.meta.objectives, content.objectives, strict=True)
+        ],
+        "parameters": [_column(each) for each in sorted(content.parameters, key=lambda each: order[each.name])],
+        "names": [trial.name for trial in trials],
+        "states": states,
+        "state": [states.index(trial.state) for trial in trials],
+        "spans": spans,
+        "lanes": lanes(spans),
+        "durations": _rounded([trial.duration for trial in trials]),
+        "messages": {str(place): _line(trial.message) for place, trial in enumerate(trials) if trial.message},
+        "best": list(content.best),
+        "curves": _curves(content, results),
+    }
+
+
+def _column(parameter: Parameter) -> dict[str, Any]:
+    if parameter.is_number:
+        numbers = [value if isinstance(value, (int, float)) else None for value in parameter.values]
+        return {"name": parameter.name, "log": parameter.is_log, "values": _rounded(numbers)}
+    places = {text: place for place, text in enumerate(parameter.categories)}
+    return {
+        "name": parameter.name,
+        "log": False,
+        "categories": list(parameter.categories),
+        "values": [None if value is None else places[str(value)] for value in parameter.values],
+    }
+
+
+def _rounded(values: Sequence[float | None]) -> list[float | None]:
+    return [None if value is None or not math.isfinite(value) else _number(value) for value in values]
+
+
+def _number(value: float) -> float:
+    """Returns a number with the digits that a picture needs; whole ones are written without a point."""
+    if abs(value) < 1e15 and value == int(value):
+        return int(value)
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _line(message: str) -> str:
+    return message.partition("\n")[0][:500]
+
+
+def _seconds(time: str | None) -> float | None:
+    try:
+        return None if not time else datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return None
+
+
+def lanes(spans: Sequence[tuple[float | None, float | None]]) -> list[int | None]:
+    """Returns the lane of each trial in a timeline: the lowest one that is free when it starts.
+
+    Args:
+        spans: Start and end of each trial; None where it is not known.
+    """
+    found: list[int | None] = [None] * len(spans)
+    busy: list[tuple[float, int]] = []  # until when, lane
+    free: list[int] = []
+    used = 0
+    begun = [(start, place, end) for place, (start, end) in enumerate(spans) if start is not None]
+    for start, place, end in sorted(begun, key=lambda each: each[:2]):
+        while busy and busy[0][0] <= start:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        if free:
+            lane = heapq.heappop(free)
+        else:
+            lane, used = used, used + 1
+        found[place] = lane
+        heapq.heappush(busy, (math.inf if end is None else end, lane))
+    return found
+
+
+def _curves(content: Content, results: Trials) -> list[dict[str, Any]]:
+    """Returns the curves of each objective; trials that share their steps share one list of them."""
+    places = {trial.number: place for place, trial in enumerate(content.trials)}
+    return [_curves_of(each.name, places, set(content.best), results) for each in content.meta.objectives]
+
+
+def _curves_of(metric: str, places: dict[int, int], best: set[int], results: Trials) -> dict[str, Any]:
+    every = -(-len(places) // _MOST_CURVES)
+    most = max(_FEWEST_OF_A_TRIAL, min(_MOST_OF_A_TRIAL, _MOST_POINTS // max(min(len(places), _MOST_CURVES), 1)))
+    steps: dict[tuple[int, ...], int] = {}
+    trials, which, values = [], [], []
+    total = 0
+    for number, _, curve in results.all_curves(metric):
+        place = places.get(number)
+        if place is None or len(curve.values) < 2:
+            continue
+        total += 1
+        if place % every and place not in best:
+            continue
+        drawn: Curve = thinned(curve, most)
+        trials.append(place)
+        which.append(steps.setdefault(tuple(drawn.steps), len(steps)))
+        values.append(_rounded(drawn.values.tolist()))
+    return {"metric": metric, "total": total, "trials": trials, "steps": [list(each) for each in steps], "which": which, "values": values}
