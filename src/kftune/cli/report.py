@@ -7,6 +7,7 @@ timeline, a table with filter and sort, the best values as YAML and as arguments
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -35,8 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.format == "text":
             from kftune.report.text import report_text
 
-            to_screen = out is None and sys.stdout.isatty()
-            text = report_text(results, shutil.get_terminal_size((80, 24)).columns, colours=to_screen)
+            text = report_text(
+                results,
+                shutil.get_terminal_size((80, 24)).columns,
+                colours=out is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ,
+                is_unicode=out is not None or (sys.stdout.encoding or "").lower().replace("-", "") == "utf8",
+            )
             if out is None:
                 print(text, end="")
                 return 0

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from kftune.metrics.curves import Curve, thinned
 from kftune.report.importances import Importances, importances
 from kftune.report.parameters import Parameter, parameters
+from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, TrackedObjective, Trial
 from kftune.results.trials import Trials
 
@@ -50,16 +51,17 @@ def content_of(results: Trials) -> Content:
     meta, trials = results.meta, results.trials()
     known = parameters(meta, trials)
     objectives = [_values(trials, objective, place == 0) for place, objective in enumerate(meta.objectives)]
+    best = front_of(trials, meta).members() if meta.more_objectives else _best(objectives[0], trials, meta.direction)
     places = {trial.number: place for place, trial in enumerate(trials)}
-    best = results.pareto() if meta.more_objectives else [results.best()]
-    return Content(
-        meta,
-        trials,
-        known,
-        objectives,
-        [places[trial.number] for trial in best if trial is not None and trial.number in places],
-        importances(known, objectives[0] if objectives else [], meta.direction),
-    )
+    found = [places[number] for number in best if all(values[places[number]] is not None for values in objectives)]
+    return Content(meta, trials, known, objectives, found, importances(known, objectives[0], meta.direction))
+
+
+def _best(values: Sequence[float | None], trials: Sequence[Trial], direction: str) -> list[int]:
+    """Returns the number of the best trial, the first of equal ones; trials without a finite value do not count."""
+    sign = 1 if direction == "minimize" else -1
+    scored = [(sign * value, trial.number) for value, trial in zip(values, trials, strict=True) if value is not None]
+    return [min(scored)[1]] if scored else []
 
 
 def _values(trials: Sequence[Trial], objective: TrackedObjective, is_first: bool) -> list[float | None]:
@@ -120,14 +122,20 @@ def _column(parameter: Parameter) -> dict[str, Any]:
 
 
 def _rounded(values: Sequence[float | None]) -> list[float | None]:
-    return [None if value is None or not math.isfinite(value) else _number(value) for value in values]
+    """Returns numbers with the digits that a picture needs: more of them where all values are near each other."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if not finite:
+        return [None] * len(values)
+    low, high = min(finite), max(finite)
+    spread, size = high / 2 - low / 2, max(abs(low), abs(high)) / 2
+    digits = _DIGITS if spread == 0 else min(17, _DIGITS + max(0, math.ceil(math.log10(size) - math.log10(spread))))
+    return [None if value is None or not math.isfinite(value) else _number(value, digits) for value in values]
 
 
-def _number(value: float) -> float:
-    """Returns a number with the digits that a picture needs; whole ones are written without a point."""
-    if abs(value) < 1e15 and value == int(value):
-        return int(value)
-    return float(f"{value:.{_DIGITS}g}")
+def _number(value: float, digits: int) -> float:
+    """Returns a rounded number; JSON has whole ones without a point."""
+    rounded = float(f"{value:.{digits}g}")
+    return int(rounded) if abs(rounded) < 1e15 and rounded == int(rounded) else rounded
 
 
 def _line(message: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from kftune.report.parameters import Parameter
+from kftune.html_page import Scale
+from kftune.report.parameters import Parameter, Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -19,6 +20,8 @@ FEWEST = 10
 """Trials with a result: the best tenth of them is compared with all."""
 _MOST = 2000
 """Trials that are taken, evenly spaced: Optuna needs a millisecond for each."""
+
+_MOST_INTEGERS = 1 << 31
 
 
 class Importances(NamedTuple):
@@ -69,13 +72,14 @@ def _ped_anova(parameters: Sequence[Parameter], objective: Mapping[int, float], 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.create_study(direction=direction)
-        domains = {each.name: _distribution(each) for each in parameters}
-        columns = {each.name: each.values for each in parameters}
+        columns = {each.name: _column(each) for each in parameters}
         for index, value in objective.items():
-            point = {name: column[index] for name, column in columns.items() if column[index] is not None}
+            known = {name: column for name, column in columns.items() if column.values[index] is not None}
             study.add_trial(
                 optuna.trial.create_trial(
-                    params=point, distributions={name: domains[name] for name in point}, value=value
+                    params={name: column.values[index] for name, column in known.items()},
+                    distributions={name: column.distribution for name, column in known.items()},
+                    value=value,
                 )
             )
         return PedAnovaImportanceEvaluator().evaluate(study)
@@ -83,10 +87,21 @@ def _ped_anova(parameters: Sequence[Parameter], objective: Mapping[int, float], 
         optuna.logging.set_verbosity(verbosity)
 
 
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
+class _Column(NamedTuple):
+    values: Sequence[Value]
+    distribution: BaseDistribution
+
+
+def _column(parameter: Parameter) -> _Column:
+    """Returns a hyperparameter as Optuna takes it; floats as shares of their range, for Optuna subtracts its ends."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if not parameter.is_number:
-        return CategoricalDistribution(list(parameter.categories))
+        return _Column(parameter.values, CategoricalDistribution(list(parameter.categories)))
     numbers = [value for value in parameter.values if isinstance(value, (int, float))]
-    return FloatDistribution(min(numbers), max(numbers), log=parameter.is_log)
+    low, high = min(numbers), max(numbers)
+    if all(isinstance(value, int) for value in numbers) and high - low < _MOST_INTEGERS:
+        return _Column(parameter.values, IntDistribution(int(low), int(high), log=parameter.is_log))
+    scale = Scale(low, high, parameter.is_log)
+    shares = [scale.share(value) if isinstance(value, (int, float)) else None for value in parameter.values]
+    return _Column(shares, FloatDistribution(0, 1))

@@ -118,7 +118,8 @@ def _sought(content: Content) -> str:
 
 
 def _cards(content: Content, results: Trials) -> str:
-    counts = ", ".join(f"{count} {state}" for state, count in results.counts().items())
+    states = sorted(results.counts().items(), key=lambda each: -each[1])
+    counts = ", ".join(f"{count} {state}" for state, count in states)
     best = [content.trials[place] for place in content.best]
     cards: list[tuple[str, str]] = []
     if len(content.objectives) > 1:

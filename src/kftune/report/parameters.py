@@ -17,7 +17,9 @@ Value = float | str | None
 
 _LOG_KINDS = ("loguniform", "qloguniform", "lognormal", "qlognormal")
 _EVEN_KINDS = ("uniform", "quniform", "int", "normal", "qnormal")
-_MOST_OPTIONS = 1000
+_LISTED_KINDS = ("choice", "ordinal", "discrete")
+_MOST_OPTIONS = 30
+"""Numbers that a study lists are categories, so that they have equal distances; more of them are numbers."""
 
 
 class Parameter(NamedTuple):
@@ -54,7 +56,7 @@ def _parameter(name: str, domain: Domain | None, trials: Sequence[Trial]) -> Par
     if domain is None:
         given = [_number(value) for value in given]
     known = [value for value in given if value is not None]
-    if known and all(map(is_number, known)):
+    if known and all(map(is_number, known)) and not _is_listed(domain):
         is_log = min(known) > 0 and _is_log(domain, known)
         return Parameter(name, given, is_number=True, is_log=is_log)
     texts = [_text(trial.point[name]) if name in trial.point else None for trial in trials]
@@ -93,6 +95,10 @@ def _is_log(domain: Domain | None, numbers: Sequence[float]) -> bool:
     if spec.get("log") is True or any(kind in spec for kind in _LOG_KINDS):
         return True
     return Scale.of(numbers).is_log and not any(kind in spec for kind in _EVEN_KINDS)
+
+
+def _is_listed(domain: Domain | None) -> bool:
+    return domain is not None and domain.kind in _LISTED_KINDS and domain.size <= _MOST_OPTIONS
 
 
 def _options(domain: Domain | None) -> list[str]:

@@ -190,16 +190,19 @@ function shown(column, trial) {
   return value === null ? "" : column.categories ? column.categories[value] : String(value);
 }
 
+const named = (name, scale) => (scale.log ? `${name} (logarithmic)` : name);
+
 // The frame of a plot: ticks and names of both sides. Returns where shares are in it.
 function frame({ context, width, height }, across, up, names) {
   const box = { left: 58, right: width - 12, top: 10, bottom: height - (names.across ? 40 : 24) };
-  const x = (value) => box.left + (box.right - box.left) * across.share(value);
-  const y = (value) => box.bottom - (box.bottom - box.top) * up.share(value);
+  const inside = 7; // so that no dot is cut off
+  const at = (right, high) => [box.left + inside + (box.right - box.left - 2 * inside) * right, box.bottom - inside - (box.bottom - box.top - 2 * inside) * high];
+  const x = (value) => at(across.share(value), 0)[0], y = (value) => at(0, up.share(value))[1];
   context.strokeStyle = colours.line;
   context.fillStyle = colours.soft;
   context.lineWidth = 1;
   context.textAlign = "right";
-  for (const [value, text] of up.ticks(Math.max(2, Math.floor((box.bottom - box.top) / 36)))) {
+  for (const [value, text] of up.ticks(Math.max(2, Math.floor((box.bottom - box.top) / 28)))) {
     context.beginPath(); context.moveTo(box.left, y(value)); context.lineTo(box.right, y(value)); context.stroke();
     context.fillText(short(context, text, 52), box.left - 5, y(value) + 4);
   }
@@ -213,8 +216,8 @@ function frame({ context, width, height }, across, up, names) {
     last.end = middle + half;
   }
   context.textAlign = "center";
-  if (names.across) context.fillText(short(context, names.across + (across.log ? " (logarithmic)" : ""), width - 70), (box.left + box.right) / 2, height - 6);
-  return { ...box, x, y };
+  if (names.across) context.fillText(short(context, names.across, width - 70), (box.left + box.right) / 2, height - 6);
+  return { ...box, x, y, at };
 }
 
 function short(context, text, room) {

@@ -27,12 +27,12 @@ function drawParallel(drawn) {
   }
   context.globalAlpha = 1;
   const room = axes.length > 1 ? (width - 92) / (axes.length - 1) : width;
-  axes.forEach((axis, index) => drawAxis(drawn, axis, scales[index], index, room));
+  axes.forEach((axis, index) => drawAxis(drawn, scales[index], index, room, taken.some((trial) => axis.values[trial] === null)));
   return hits;
 }
 
-function drawAxis({ context, width, height }, axis, scale, index, room) {
-  const x = axisX(width, index), range = brush.ranges[index];
+function drawAxis({ context, width, height }, scale, index, room, someLack) {
+  const axis = axes[index], x = axisX(width, index), range = brush.ranges[index];
   line(context, [[x, axisTop], [x, axisBottom(height)]], index === brush.axis ? colours.focus : colours.soft, index === brush.axis ? 2 : 1);
   context.textAlign = "center";
   context.fillStyle = colours.text;
@@ -46,7 +46,7 @@ function drawAxis({ context, width, height }, axis, scale, index, room) {
     context.fillStyle = colours.soft;
     context.fillText(label, x + 4, axisY(height, scale.share(value)) + 4);
   }
-  if (axis.values.some((value) => value === null)) { context.textAlign = "center"; context.fillStyle = colours.soft; context.fillText("none", x, axisBottom(height) + 26); }
+  if (someLack) { context.textAlign = "center"; context.fillStyle = colours.soft; context.fillText("none", x, axisBottom(height) + 26); }
   if (range) {
     context.globalAlpha = 0.35;
     context.fillStyle = colours.focus;
@@ -69,8 +69,10 @@ function filterTrials() {
   }) ? 1 : 0));
   const kept = view.kept === null ? trials.length : view.kept.reduce((one, other) => one + other, 0);
   const texts = used.map((index) => `${axes[index].name} ${rangeText(scales[index], brush.ranges[index])}`);
-  byId("kept").textContent = `${kept} of ${trials.length} trials${texts.length ? `: ${texts.join("; ")}` : ""}`;
-  byId("clear").disabled = used.length === 0;
+  if (byId("kept")) {
+    byId("kept").textContent = `${kept} of ${trials.length} trials${texts.length ? `: ${texts.join("; ")}` : ""}`;
+    byId("clear").disabled = used.length === 0;
+  }
   redraw();
   showTable(0);
 }

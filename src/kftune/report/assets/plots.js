@@ -3,18 +3,18 @@
 function drawHistory(drawn) {
   const { context } = drawn, each = objective(), { values } = each, hits = [];
   const scale = numbersScale(each.goal === null ? values : [...values, each.goal], isWide(values));
-  const box = frame(drawn, numbersScale([0, Math.max(1, trials.length - 1)], false), scale, { across: "trial, in the order of their start" });
+  const box = frame(drawn, numbersScale([1, Math.max(2, trials.length)], false), scale, { across: "trial, in the order of their start" });
   if (each.goal !== null) {
     context.setLineDash([5, 4]);
     line(context, [[box.left, box.y(each.goal)], [box.right, box.y(each.goal)]], colours.good, 1.5);
     context.setLineDash([]);
   }
   for (const trial of inOrder(trials)) {
-    const value = values[trial], x = trials.length > 1 ? box.x(trial) : (box.left + box.right) / 2;
+    const value = values[trial], x = trials.length > 1 ? box.x(trial + 1) : (box.left + box.right) / 2;
     if (value === null) {
       if (/Failed|MetricsUnavailable|EarlyStopped/.test(stateOf(trial))) {
-        line(context, [[x, box.bottom], [x, box.bottom - 7]], stateOf(trial) === "EarlyStopped" ? colours.wait : colours.bad, 1);
-        hits.push({ x, y: box.bottom - 4, trial });
+        line(context, [[x, box.bottom], [x, box.bottom + 5]], stateOf(trial) === "EarlyStopped" ? colours.wait : colours.bad, 1);
+        hits.push({ x, y: box.bottom + 2, trial });
       }
       continue;
     }
@@ -26,9 +26,9 @@ function drawHistory(drawn) {
   for (const trial of trials) {
     const value = values[trial];
     if (value === null || (best !== null && !better(value, best))) continue;
-    if (best !== null) steps.push([box.x(trial), box.y(best)]);
+    if (best !== null) steps.push([box.x(trial + 1), box.y(best)]);
     best = value;
-    steps.push([box.x(trial), box.y(best)]);
+    steps.push([box.x(trial + 1), box.y(best)]);
   }
   if (best !== null && trials.length > 1) { steps.push([box.right, box.y(best)]); line(context, steps, colours.best, 1.6); }
   return hits;
@@ -78,7 +78,7 @@ function overCurves({ context }, trial) {
 function drawSlice(column) {
   return (drawn) => {
     const { context } = drawn, { values } = objective(), hits = [];
-    const across = scaleOf(column), box = frame(drawn, across, objectiveScale(objective()), { across: column.name });
+    const across = scaleOf(column), box = frame(drawn, across, objectiveScale(objective()), { across: named(column.name, across) });
     const room = column.categories ? (box.right - box.left) / column.categories.length * 0.5 : 0;
     for (const trial of inOrder(trials)) {
       if (values[trial] === null || column.values[trial] === null) continue;
@@ -99,13 +99,13 @@ const pair = { across: 0, up: 1 };
 function drawPair(drawn) {
   const across = data.parameters[pair.across], up = data.parameters[pair.up], { context } = drawn, hits = [];
   const sides = [scaleOf(across), scaleOf(up)], rank = ranks();
-  const box = frame(drawn, sides[0], sides[1], { across: `across: ${across.name}, up: ${up.name}` });
+  const box = frame(drawn, sides[0], sides[1], { across: `across: ${named(across.name, sides[0])}, up: ${named(up.name, sides[1])}` });
   const known = trials.filter((trial) => objective().values[trial] !== null && across.values[trial] !== null && up.values[trial] !== null);
   const shares = known.map((trial) => [across.categories ? sides[0].share(across.values[trial]) + (spread(trial) - 0.5) * 0.5 / across.categories.length : sides[0].share(across.values[trial]),
     up.categories ? sides[1].share(up.values[trial]) + (spread(trial * 7) - 0.5) * 0.5 / up.categories.length : sides[1].share(up.values[trial]), rank[trial], trial]);
   if (known.length >= 20) drawField(context, box, shares);
   for (const [right, high, , trial] of shares.sort((one, other) => isKept(one[3]) - isKept(other[3]) || other[2] - one[2])) {
-    const x = box.left + (box.right - box.left) * right, y = box.bottom - (box.bottom - box.top) * high;
+    const [x, y] = box.at(right, high);
     dot(context, x, y, radiusOf(trial) + 1, colours.back);
     dot(context, x, y, radiusOf(trial), !isKept(trial) ? colours.line : isBest(trial) ? colours.best : colours.ramp[rank[trial]]);
     hits.push({ x, y, trial });
@@ -116,7 +116,7 @@ function drawPair(drawn) {
 // The mean rank of the trials nearby, as areas of one colour: a contour without a model.
 function drawField(context, box, shares) {
   const columns = 48, rows = 32, size = 0.07, taken = shares.filter((_, index) => index % Math.ceil(shares.length / 1500) === 0);
-  const wide = (box.right - box.left) / columns, high = (box.bottom - box.top) / rows;
+  const edge = (part) => box.at(part, part).map(Math.round);
   for (let column = 0; column < columns; column += 1) {
     for (let row = 0; row < rows; row += 1) {
       let sum = 0, weight = 0;
@@ -127,7 +127,8 @@ function drawField(context, box, shares) {
       if (weight < 0.2) continue;
       context.globalAlpha = 0.55;
       context.fillStyle = colours.ramp[Math.min(11, Math.round(Math.round(sum / weight / 11 * 8) / 8 * 11))];
-      context.fillRect(box.left + column * wide, box.bottom - (row + 1) * high, wide + 0.5, high + 0.5);
+      const [left, right, bottom, top] = [edge(column / columns)[0], edge((column + 1) / columns)[0], edge(row / rows)[1], edge((row + 1) / rows)[1]];
+      context.fillRect(left, top, right - left, bottom - top);
     }
   }
   context.globalAlpha = 1;
