@@ -23,7 +23,7 @@ def text_of(value: Any) -> str:
 
 def recorded(
     points: Sequence[Mapping[str, Any]],
-    values: Sequence[float | None | Sequence[float]],
+    values: Sequence[float | Sequence[float] | None],
     *,
     states: Sequence[State] = (),
     message: str = "",
@@ -42,10 +42,10 @@ def recorded(
     )
     trials = []
     for place, (point, value) in enumerate(zip(points, values, strict=True)):
-        score = list(value) if isinstance(value, (list, tuple)) else [value]
+        score: list[float | None] = [*value] if isinstance(value, Sequence) else [value]
         state: State = states[place] if states else "Failed" if value is None else "Succeeded"
         reported = {
-            metric: MetricValues(*[repr(each)] * 3, count=1)
+            metric: MetricValues(repr(each), repr(each), repr(each), 1)
             for metric, each in zip(metrics, score, strict=True)
             if each is not None
         }
@@ -122,11 +122,17 @@ CASES: dict[str, Recorded] = {
         [{"lr": 0.1}, {"lr": math.nan}, {"lr": math.inf}, {"lr": 0.2}], [math.nan, math.inf, -math.inf, 1.0]
     ),
     "extreme values": recorded([{"x": -1.7e308}, {"x": 1.7e308}, {"x": 0}] * 4, [1.7e308, -1.7e308, 5e-324] * 4),
-    "a tiny range": recorded([{"x": 1 + place * 1e-12} for place in range(12)], [3 + place * 1e-12 for place in range(12)]),
-    "tiny numbers": recorded([{"x": place * 1e-12} for place in range(1, 13)], [place * 1e-300 for place in range(1, 13)]),
+    "a tiny range": recorded(
+        [{"x": 1 + place * 1e-12} for place in range(12)], [3 + place * 1e-12 for place in range(12)]
+    ),
+    "tiny numbers": recorded(
+        [{"x": place * 1e-12} for place in range(1, 13)], [place * 1e-300 for place in range(1, 13)]
+    ),
     "huge integers": recorded([{"x": 10**400}, {"x": 2**63}], [1.0, 2.0]),
     "unicode": recorded(
-        [{"学习率.λ🚀": "ünïcödé 数", "e\u0301": place} for place in range(12)], [float(place) for place in range(12)], name="研究 🔬"
+        [{"学习率.λ🚀": "ünïcödé 数", "e\u0301": place} for place in range(12)],
+        [float(place) for place in range(12)],
+        name="研究 🔬",
     ),
     "hostile": recorded(
         [{HOSTILE: HOSTILE, "lr": place} for place in range(12)],
@@ -136,10 +142,14 @@ CASES: dict[str, Recorded] = {
         message=HOSTILE,
     ),
     "several objectives": recorded(
-        [{"x": place / 20} for place in range(20)], [(place / 20, (20 - place) ** 2 / 40) for place in range(20)], metrics=("loss", "size")
+        [{"x": place / 20} for place in range(20)],
+        [(place / 20, (20 - place) ** 2 / 40) for place in range(20)],
+        metrics=("loss", "size"),
     ),
     "three objectives": recorded(
-        [{"x": place / 20} for place in range(20)], [(place, -place, place % 3) for place in range(20)], metrics=("a", "b", "c")
+        [{"x": place / 20} for place in range(20)],
+        [(place, -place, place % 3) for place in range(20)],
+        metrics=("a", "b", "c"),
     ),
     "lists and objects": recorded([{"betas": [0.9, 0.99]}, {"betas": {"a": None}}, {"betas": None}], [1.0, 2.0, 3.0]),
     "texts that are numbers": recorded([{"lr": "0.1"}, {"lr": "0.2"}], [1.0, 2.0]),

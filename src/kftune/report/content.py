@@ -195,4 +195,11 @@ def _curves_of(metric: str, places: dict[int, int], best: set[int], results: Tri
         trials.append(place)
         which.append(steps.setdefault(tuple(drawn.steps), len(steps)))
         values.append(_rounded(drawn.values.tolist()))
-    return {"metric": metric, "total": total, "trials": trials, "steps": [list(each) for each in steps], "which": which, "values": values}
+    return {
+        "metric": metric,
+        "total": total,
+        "trials": trials,
+        "steps": [list(each) for each in steps],
+        "which": which,
+        "values": values,
+    }

@@ -71,7 +71,7 @@ def _ped_anova(parameters: Sequence[Parameter], objective: Mapping[int, float], 
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        study = optuna.create_study(direction=direction)
+        study = optuna.create_study(direction="minimize" if direction == "minimize" else "maximize")
         columns = {each.name: _column(each) for each in parameters}
         for index, value in objective.items():
             known = {name: column for name, column in columns.items() if column.values[index] is not None}

@@ -27,8 +27,7 @@ _PAGE = """\
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '{style_hash}'; script-src '{script_hash}'; \
-base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>{title}</title>
@@ -54,10 +53,9 @@ def report_page(results: Trials) -> str:
     style, script = _assets()
     return _PAGE.format(
         title=escape(f"{content.meta.name}: report"),
+        policy=_policy(style, script),
         style=style,
-        style_hash=_hash(style),
         script=script,
-        script_hash=_hash(script),
         data=to_script(to_data(content, results)),
         body="\n".join(_body(content, results)),
     )
@@ -78,8 +76,14 @@ def _assets() -> tuple[str, str]:
     return (_ASSETS / "report.css").read_text(encoding="utf-8"), f'"use strict";\n{script}'
 
 
+def _policy(style: str, script: str) -> str:
+    """Returns what a browser allows the page: its own style and script, known by their hashes, and nothing else."""
+    allowed = f"style-src {_hash(style)}; script-src {_hash(script)}"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
 def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _body(content: Content, results: Trials) -> Iterator[str]:
@@ -102,7 +106,7 @@ def _body(content: Content, results: Trials) -> Iterator[str]:
     links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
     yield f"<nav>{links}</nav></header>"
     yield f"<main>{_cards(content, results)}"
-    yield "<noscript><p>The plots and the table of all trials need JavaScript. It is in this page; nothing is loaded.</p></noscript>"
+    yield "<noscript><p>The plots and the table of all trials need JavaScript, which is in this page.</p></noscript>"
     if len(content.objectives) > 1:
         yield '<p class="tools"><label>objective of the plots <select id="objective"></select></label></p>'
     for name, title, html in shown:
@@ -130,10 +134,12 @@ def _cards(content: Content, results: Trials) -> str:
         cards.append(("none", "no trial has a result"))
     cards.append((f"{len(content.trials)} trials", counts or "none has started"))
     active, spent = results.active_seconds(), sum(trial.duration or 0 for trial in content.trials)
-    cards.append((duration(active) if active else "unknown", f"all runs; the trials together {duration(spent)}"))
-    cards += [
-        (each.result, f"target {each.name}: {each.bounds}") for each in results.targets()
-    ]
+    cards.append(
+        (duration(active), f"all runs; the trials together {duration(spent)}")
+        if active
+        else (duration(spent), "all trials together")
+    )
+    cards += [(each.result, f"target {each.name}: {each.bounds}") for each in results.targets()]
     shown = [f'<div class="card"><b>{escape(one)}</b><span>{escape(two)}</span></div>' for one, two in cards]
     return f'<div class="cards">{"".join(shown)}</div>'
 
@@ -195,13 +201,14 @@ def _curves(content: Content, results: Trials) -> str:
 
 
 def _parallel(content: Content) -> str:
-    if not content.parameters or len(content.trials) < 2:
+    if not content.parameters or not content.best or len(content.trials) < 2:
         return ""
     return (
-        '<p>Drag along an axis to keep the trials in a range; all plots and the table follow. With the keyboard: left and '
-        "right choose an axis, up and down move the lower end of its range, with Shift the upper end, Delete removes it.</p>"
+        "<p>Drag along an axis to keep the trials in a range; all plots and the table follow. With the keyboard: left "
+        "and right choose an axis, up and down move the lower end of its range, with Shift the upper end, Delete "
+        "removes it.</p>"
         f'<div class="tools"><span id="kept" role="status"></span><button type="button" id="clear">clear</button>'
-        f'{_key(("best", "best"), ("ramp", "better to worse"))}</div>'
+        f"{_key(('best', 'best'), ('ramp', 'better to worse'))}</div>"
         '<div class="wide"><div class="plot" id="parallel"></div></div>'
     )
 
@@ -215,7 +222,9 @@ def _importances(content: Content) -> str:
         for name, share in found.shares.items()
     )
     several = f" For {content.meta.objective.name}." if rows and len(content.objectives) > 1 else ""
-    return f'<p>{escape(found.note + several)}</p>' + (f'<div class="wide"><table class="importances">{rows}</table></div>' if rows else "")
+    return f"<p>{escape(found.note + several)}</p>" + (
+        f'<div class="wide"><table class="importances">{rows}</table></div>' if rows else ""
+    )
 
 
 def _slices(content: Content) -> str:
@@ -242,8 +251,11 @@ def _pair(content: Content) -> str:
 def _timeline(content: Content) -> str:
     if not any(trial.started for trial in content.trials):
         return ""
-    keys = _key(("best", "best"), ("dot", "succeeded"), ("wait", "stopped early"), ("bad", "failed"), ("good", "runs or waits"))
-    return f'<p>A line for each trial that ran at the same time.</p><div class="plot" id="timeline"></div><p class="tools note">{keys}</p>'
+    keys = _key(
+        ("best", "best"), ("dot", "succeeded"), ("wait", "stopped early"), ("bad", "failed"), ("good", "runs or waits")
+    )
+    note = "<p>A line for each trial that ran at the same time.</p>"
+    return f'{note}<div class="plot" id="timeline"></div><p class="tools note">{keys}</p>'
 
 
 def _failed(content: Content) -> str:
@@ -281,5 +293,7 @@ def _table() -> str:
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> str:
-    cells = "".join(f'<tr><th scope="row">{escape(label)}</th><td class="text">{escape(text)}</td></tr>' for label, text in rows)
+    cells = "".join(
+        f'<tr><th scope="row">{escape(label)}</th><td class="text">{escape(text)}</td></tr>' for label, text in rows
+    )
     return f'<div class="wide"><table>{cells}</table></div>'

@@ -62,7 +62,10 @@ def _parameter(name: str, domain: Domain | None, trials: Sequence[Trial]) -> Par
     texts = [_text(trial.point[name]) if name in trial.point else None for trial in trials]
     found = dict.fromkeys(text for text in texts if text is not None)
     return Parameter(
-        name, texts, is_number=False, categories=[*dict.fromkeys([*filter(found.__contains__, _options(domain)), *found])]
+        name,
+        texts,
+        is_number=False,
+        categories=[*dict.fromkeys([*filter(found.__contains__, _options(domain)), *found])],
     )
 
 

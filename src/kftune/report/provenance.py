@@ -77,7 +77,10 @@ def _ran(trials: Sequence[Trial]) -> list[tuple[str, str]]:
 def _compared(meta: Meta) -> list[tuple[str, str]]:
     """Returns the command and the other parts of what makes trials comparable, but for the space."""
     shown = {key: value for key, value in meta.compared.items() if key not in ("space", "fixed")}
-    return [(key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) for key, value in shown.items()]
+    return [
+        (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for key, value in shown.items()
+    ]
 
 
 def best_yaml(trial: Trial, meta: Meta) -> str:

@@ -74,8 +74,14 @@ def _summary(content: Content, results: Trials, style: _Style) -> str:
         f"{_inert(each.name)} {values[content.best[0]]:.6g}"
         for each, values in zip(meta.objectives, content.objectives, strict=True)
     ]
-    of = f"Pareto set: {len(content.best)} trials; the best in {_inert(meta.objective.name)}" if meta.more_objectives else "best"
-    return "\n".join([*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), _visible(best_argv(trial))])
+    of = (
+        f"Pareto set: {len(content.best)} trials; the best in {_inert(meta.objective.name)}"
+        if meta.more_objectives
+        else "best"
+    )
+    return "\n".join(
+        [*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), _visible(best_argv(trial))]
+    )
 
 
 def _inert(text: str) -> str:
@@ -145,7 +151,11 @@ def _curve(content: Content, results: Trials, style: _Style) -> Iterator[str]:
     scale = Scale.of(points)
     note = f"{points[0]:.4g} to {points[-1]:.4g}, steps {curve.steps[0]} to {curve.steps[-1]}{scale.note}"
     yield "\n".join(
-        [style.title(f"curve of {_inert(trial.name)}"), f"  {style.spark([scale.share(each) for each in points])}", f"  {note}"]
+        [
+            style.title(f"curve of {_inert(trial.name)}"),
+            f"  {style.spark([scale.share(each) for each in points])}",
+            f"  {note}",
+        ]
     )
 
 

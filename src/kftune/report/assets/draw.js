@@ -24,11 +24,11 @@ function format(value, span) {
   if (value === null || value === undefined) return "";
   if (value === 0) return "0";
   const digits = span ? Math.ceil(Math.log10(Math.abs(value) / span)) + 2 : 5;
-  return String(Number(value.toPrecision(Math.min(15, Math.max(3, digits)))));
+  return String(Number(value.toPrecision(Math.min(15, Math.max(3, digits))))).replace("e+", "e");
 }
 
 // A scale maps a value to a share from 0 to 1, has ticks [value, text], and says what it is.
-function numbersScale(values, log) {
+function numbersScale(values, log, whole) {
   let low = Infinity, high = -Infinity;
   for (const value of values) if (value !== null) { if (value < low) low = value; if (value > high) high = value; }
   if (low > high) [low, high] = [0, 1];
@@ -37,11 +37,14 @@ function numbersScale(values, log) {
   const from = at(low), span = at(high) - from;
   const share = (value) => (span > 0 ? Math.min(1, Math.max(0, (at(value) - from) / span)) : 0.5);
   const inverse = (part) => (log ? 10 ** (from + part * span) : 2 * (from + part * span));
-  return { share, inverse, low, high, log, ticks: (most) => ticksOf(low, high, log, most) };
+  return { share, inverse, low, high, log, ticks: (most) => ticksOf(low, high, log, most).filter(([value]) => !whole || Number.isInteger(value)) };
 }
 
 function ticksOf(low, high, log, most) {
   if (!(high > low)) return [[low, format(low, Math.abs(low) / 1e4)]];
+  // Values that differ after many digits are written as the lowest one and the distance from it.
+  if (!log && (high / 2 - low / 2) / Math.max(Math.abs(low), Math.abs(high)) < 1e-5)
+    return ticksOf(0, high - low, false, most).map(([value, text]) => [low + value, value === 0 ? format(low, Math.abs(low) / 1e3) : `+${text}`]);
   const found = [];
   if (log) {
     const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
@@ -194,7 +197,7 @@ const named = (name, scale) => (scale.log ? `${name} (logarithmic)` : name);
 
 // The frame of a plot: ticks and names of both sides. Returns where shares are in it.
 function frame({ context, width, height }, across, up, names) {
-  const box = { left: 58, right: width - 12, top: 10, bottom: height - (names.across ? 40 : 24) };
+  const box = { left: 62, right: width - 12, top: 10, bottom: height - (names.across ? 40 : 24) };
   const inside = 7; // so that no dot is cut off
   const at = (right, high) => [box.left + inside + (box.right - box.left - 2 * inside) * right, box.bottom - inside - (box.bottom - box.top - 2 * inside) * high];
   const x = (value) => at(across.share(value), 0)[0], y = (value) => at(0, up.share(value))[1];
@@ -204,7 +207,7 @@ function frame({ context, width, height }, across, up, names) {
   context.textAlign = "right";
   for (const [value, text] of up.ticks(Math.max(2, Math.floor((box.bottom - box.top) / 28)))) {
     context.beginPath(); context.moveTo(box.left, y(value)); context.lineTo(box.right, y(value)); context.stroke();
-    context.fillText(short(context, text, 52), box.left - 5, y(value) + 4);
+    context.fillText(short(context, text, 56), box.left - 5, y(value) + 4);
   }
   const room = (box.right - box.left) / Math.max(2, Math.floor((box.right - box.left) / 72)), last = { end: -Infinity };
   for (const [value, text] of across.ticks(Math.floor((box.right - box.left) / room))) {

@@ -36,15 +36,17 @@ function drawAxis({ context, width, height }, scale, index, room, someLack) {
   line(context, [[x, axisTop], [x, axisBottom(height)]], index === brush.axis ? colours.focus : colours.soft, index === brush.axis ? 2 : 1);
   context.textAlign = "center";
   context.fillStyle = colours.text;
-  context.fillText(short(context, axis.name, Math.max(50, room * 1.9 - 8)), x, index % 2 ? 30 : 14);
-  context.textAlign = "left";
+  const name = short(context, axis.name, Math.min(width / 2, Math.max(50, room * 1.9 - 8))), half = context.measureText(name).width / 2;
+  context.fillText(name, Math.max(half + 2, Math.min(width - half - 2, x)), index % 2 ? 30 : 14);
+  const isLast = index === axes.length - 1 && index > 0, aside = isLast ? -4 : 4;
+  context.textAlign = isLast ? "right" : "left";
   context.lineWidth = 3;
   for (const [value, text] of scale.ticks(4)) {
     const label = short(context, text, Math.max(24, room - 8));
     context.strokeStyle = colours.back;
-    context.strokeText(label, x + 4, axisY(height, scale.share(value)) + 4);
+    context.strokeText(label, x + aside, axisY(height, scale.share(value)) + 4);
     context.fillStyle = colours.soft;
-    context.fillText(label, x + 4, axisY(height, scale.share(value)) + 4);
+    context.fillText(label, x + aside, axisY(height, scale.share(value)) + 4);
   }
   if (someLack) { context.textAlign = "center"; context.fillStyle = colours.soft; context.fillText("none", x, axisBottom(height) + 26); }
   if (range) {

@@ -3,7 +3,7 @@
 function drawHistory(drawn) {
   const { context } = drawn, each = objective(), { values } = each, hits = [];
   const scale = numbersScale(each.goal === null ? values : [...values, each.goal], isWide(values));
-  const box = frame(drawn, numbersScale([1, Math.max(2, trials.length)], false), scale, { across: "trial, in the order of their start" });
+  const box = frame(drawn, numbersScale([1, Math.max(2, trials.length)], false, true), scale, { across: "trial, in the order of their start" });
   if (each.goal !== null) {
     context.setLineDash([5, 4]);
     line(context, [[box.left, box.y(each.goal)], [box.right, box.y(each.goal)]], colours.good, 1.5);
@@ -51,7 +51,7 @@ function drawCurves(drawn) {
   const places = curves.trials.map((_, at) => at), some = places.some(scored);
   for (const at of places) if (!some || scored(at)) for (const value of curves.values[at]) counted.push(value);
   const ends = curves.steps.flatMap((steps) => [least(steps), most(steps)]);
-  curvesBox = frame(drawn, numbersScale(ends, false), numbersScale(counted, isWide(counted)), { across: "step" });
+  curvesBox = frame(drawn, numbersScale(ends, false, true), numbersScale(counted, isWide(counted)), { across: "step" });
   const alpha = Math.max(0.12, Math.min(0.8, 30 / places.length)), every = Math.ceil(counted.length / 20000) || 1;
   let number = 0;
   for (const at of [...places].sort((one, other) => isKept(curves.trials[one]) - isKept(curves.trials[other]) || isBest(curves.trials[one]) - isBest(curves.trials[other]))) {
