@@ -35,6 +35,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("train", "tune", "start", "execute", "optimize", "search", "study", "fit"), "kftune run FILE"),
     **dict.fromkeys(("resume", "continue", "restart"), "kftune run FILE, which goes on where a run stopped"),
     **dict.fromkeys(("list", "ls", "trials", "export"), "kftune results FILE"),
+    **dict.fromkeys(("plot", "plots", "dashboard", "visualize", "importances", "history"), "kftune report FILE"),
     **dict.fromkeys(("log", "tail", "output"), "kftune logs FILE TRIAL"),
     **dict.fromkeys(("progress", "watch", "ps", "get"), "kftune status FILE"),
     **dict.fromkeys(("describe", "inspect", "info", "explain", "print", "cat"), "kftune show FILE"),

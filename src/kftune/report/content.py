@@ -54,7 +54,14 @@ def content_of(results: Trials) -> Content:
     best = front_of(trials, meta).members() if meta.more_objectives else _best(objectives[0], trials, meta.direction)
     places = {trial.number: place for place, trial in enumerate(trials)}
     found = [places[number] for number in best if all(values[places[number]] is not None for values in objectives)]
-    return Content(meta, trials, known, objectives, found, importances(known, objectives[0], meta.direction))
+    return Content(
+        meta=meta,
+        trials=trials,
+        parameters=known,
+        objectives=objectives,
+        best=found,
+        importances=importances(known, objectives[0], meta.direction),
+    )
 
 
 def _best(values: Sequence[float | None], trials: Sequence[Trial], direction: str) -> list[int]:

@@ -158,7 +158,7 @@ def _best(content: Content) -> str:
     trial = content.trials[content.best[0]]
     first = f", the best in {content.meta.objective.name} of the Pareto set" if content.meta.more_objectives else ""
     return (
-        f"<p>{escape(trial.name)}{escape(first)}</p><div class=two>"
+        f"<p>{escape(trial.name)}{escape(first)}</p><div class='two'>"
         f'<div><h3>YAML <button type="button" data-copy="yaml">copy</button></h3>'
         f'<pre id="yaml" tabindex="0">{escape(best_yaml(trial, content.meta))}</pre></div>'
         f'<div><h3>Arguments <button type="button" data-copy="argv">copy</button></h3>'
@@ -234,7 +234,7 @@ def _slices(content: Content) -> str:
     left = f"<p>The first {_MOST_SLICES} of {size} hyperparameters.</p>" if size > _MOST_SLICES else ""
     plots = "".join(f'<div class="plot" id="slice-{place}"></div>' for place in range(min(size, _MOST_SLICES)))
     order = "the most important first" if content.importances.shares else "in the order of the study"
-    return f"<p>Each hyperparameter and the objective, {order}.</p>{left}<div class=grid>{plots}</div>"
+    return f"<p>Each hyperparameter and the objective, {order}.</p>{left}<div class='grid'>{plots}</div>"
 
 
 def _pair(content: Content) -> str:
@@ -269,7 +269,8 @@ def _failed(content: Content) -> str:
     )
     more = len(groups) - _MOST_FAILURES
     rest = f"<p>{more} further messages are in the table of all trials.</p>" if more > 0 else ""
-    return f"<div class=wide><table><tr><th>trials<th>state<th>names<th>message</tr>{rows}</table></div>{rest}"
+    head = "<tr><th>trials</th><th>state</th><th>names</th><th>message</th></tr>"
+    return f'<div class="wide"><table>{head}{rows}</table></div>{rest}'
 
 
 def _names(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
+from textwrap import fill
 from typing import NamedTuple
 
 from kftune.html_page import Scale
@@ -29,6 +30,10 @@ class _Style(NamedTuple):
 
     def title(self, text: str) -> str:
         return f"{_BOLD}{text}{_PLAIN}" if self.colours else text
+
+    def note(self, text: str, indent: int = 2) -> str:
+        """Returns a sentence below a plot, in lines that fit."""
+        return fill(text, self.width, initial_indent=" " * indent, subsequent_indent=" " * indent)
 
     def best(self, text: str) -> str:
         return f"{_ORANGE}{text}{_PLAIN}" if self.colours else text
@@ -135,7 +140,7 @@ def _history(content: Content, place: int, style: _Style) -> Iterator[str]:
         for row, cells in enumerate(grid)
     ]
     note = f"{_inert(objective.name)} of each trial{scale.note}; -: the best so far, *: the best"
-    yield "\n".join([style.title("history"), *lines, f"{'':{_LEFT}}{note}"])
+    yield "\n".join([style.title("history"), *lines, style.note(note, _LEFT)])
 
 
 def _curve(content: Content, results: Trials, style: _Style) -> Iterator[str]:
@@ -154,7 +159,7 @@ def _curve(content: Content, results: Trials, style: _Style) -> Iterator[str]:
         [
             style.title(f"curve of {_inert(trial.name)}"),
             f"  {style.spark([scale.share(each) for each in points])}",
-            f"  {note}",
+            style.note(note),
         ]
     )
 
@@ -165,7 +170,7 @@ def _importances(content: Content, style: _Style) -> Iterator[str]:
         return
     note = _inert(content.importances.note)
     if not shares:
-        yield "\n".join([style.title("importances"), f"  {note}"])
+        yield "\n".join([style.title("importances"), style.note(note)])
         return
     width = _name_width(list(shares), style)
     room = style.width - width - 10
@@ -173,7 +178,7 @@ def _importances(content: Content, style: _Style) -> Iterator[str]:
         f"  {_cut(name, width):{width}} {share:>6.1%} {style.bar * round(share * room)}".rstrip()
         for name, share in list(shares.items())[:_MOST_PARAMETERS]
     ]
-    yield "\n".join([style.title("importances"), *lines, *_more(len(shares)), f"  {note}"])
+    yield "\n".join([style.title("importances"), *lines, *_more(len(shares)), style.note(note)])
 
 
 def _name_width(names: Sequence[str], style: _Style) -> int:
@@ -207,7 +212,7 @@ def _slices(content: Content, style: _Style) -> Iterator[str]:
         name, ends = _cut(parameter.name, width), (_cut(low, 10), _cut(high, 10))
         lines.append(f"  {name:{width}} {ends[0]:>10} |{style.spark(means)}| {ends[1]}{log}".rstrip())
     note = f"mean rank in {_inert(content.meta.objective.name)} of the trials along each range; higher is better"
-    yield "\n".join([style.title("slices"), *lines, *_more(len(shown)), f"  {note}"])
+    yield "\n".join([style.title("slices"), *lines, *_more(len(shown)), style.note(note)])
 
 
 def _ranks(values: Sequence[float | None], direction: str) -> dict[int, float]:
