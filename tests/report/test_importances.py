@@ -54,7 +54,14 @@ def test_a_hyperparameter_with_one_value_is_named():
     values = [float(place) for place in range(FEWEST)]
     found = importances([Parameter("x", values, True), Parameter("fixed", [1] * FEWEST, True)], values, "minimize")
     assert found.shares == {"x": 1}
-    assert "Without fixed: one value only." in found.note
+    assert "Without fixed: one value only, or too many categories." in found.note
+
+
+def test_a_text_that_differs_in_each_trial_is_left_out():
+    values = [float(place) for place in range(200)]
+    names = [f"text {place}" for place in range(200)]
+    prompt = Parameter("prompt", names, False, categories=names)
+    assert importances([prompt, Parameter("x", values, True)], values, "minimize").shares == {"x": 1}
 
 
 def test_of_many_trials_an_even_part_is_taken_and_said():

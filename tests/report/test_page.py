@@ -121,8 +121,14 @@ def test_json_in_a_script_cannot_end_it_and_reads_back():
     data = {HOSTILE: [HOSTILE, "\u2029", "\udcff", 1.5, None]}
     text = to_script(data)
     assert not set("<>&\u2028\u2029") & set(text)
-    assert text.isprintable()
     assert json.loads(text) == data
+
+
+def test_a_byte_of_a_file_name_that_is_no_text_is_escaped():
+    results = recorded([{"file": "\udcff"}] * 2, [1.0, 2.0], name="\udcff", message="\udcff")
+    page = Page(report_page(results).encode("utf-8").decode("utf-8"))
+    assert page.texts["h1"] == "\\udcff"
+    assert page.data["parameters"][0]["categories"] == ["\udcff"]
 
 
 def test_the_script_makes_no_markup_of_texts_and_asks_no_network():

@@ -21,6 +21,7 @@ _MOST_OF_A_TRIAL = 300
 _FEWEST_OF_A_TRIAL = 8
 _MOST_CURVES = 4000
 _DIGITS = 6
+_MOST_LETTERS = 300
 
 
 class Content(NamedTuple):
@@ -38,7 +39,7 @@ class Content(NamedTuple):
     @property
     def names(self) -> list[str]:
         """The names of the hyperparameters, the most important first."""
-        known = [name for name in self.importances.shares if name]
+        known = self.importances.shares
         return [*known, *(each.name for each in self.parameters if each.name not in known)]
 
 
@@ -123,7 +124,9 @@ def _column(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "log": False,
-        "categories": list(parameter.categories),
+        "categories": [
+            text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}…" for text in parameter.categories
+        ],
         "values": [None if value is None else places[str(value)] for value in parameter.values],
     }
 
@@ -146,7 +149,7 @@ def _number(value: float, digits: int) -> float:
 
 
 def _line(message: str) -> str:
-    return message.partition("\n")[0][:500]
+    return message.partition("\n")[0][:_MOST_LETTERS]
 
 
 def _seconds(time: str | None) -> float | None:

@@ -21,6 +21,10 @@ FEWEST = 10
 _MOST = 2000
 """Trials that are taken, evenly spaced: Optuna needs a millisecond for each."""
 
+_FEW = 50
+"""With fewer trials, the best tenth is one to five of them."""
+_MOST_CATEGORIES = 100
+"""With more, each is that of too few trials, and Optuna takes seconds."""
 _MOST_INTEGERS = 1 << 31
 
 
@@ -42,13 +46,13 @@ def importances(parameters: Sequence[Parameter], objective: Sequence[float | Non
         direction: minimize or maximize.
     """
     scored = [index for index, value in enumerate(objective) if value is not None]
-    varying = [each for each in parameters if each.varies]
+    varying = [each for each in parameters if each.varies and len(each.categories) <= _MOST_CATEGORIES]
     if len(scored) < FEWEST:
         return Importances({}, f"Importances need at least {FEWEST} trials with a result; there are {len(scored)}.")
     if len({objective[index] for index in scored}) < 2:
         return Importances({}, "All results are equal, so no hyperparameter is more important than another.")
     if not varying:
-        return Importances({}, "No hyperparameter has more than one value.")
+        return Importances({}, f"No hyperparameter has more than one value and at most {_MOST_CATEGORIES} categories.")
     if find_spec("optuna") is None:
         return Importances({}, "Importances need Optuna: pip install 'kftune[local]'.")
     step = -(-len(scored) // _MOST)
@@ -59,8 +63,9 @@ def importances(parameters: Sequence[Parameter], objective: Sequence[float | Non
     if not total > 0:
         return Importances({}, f"The best tenth of {of} has the same values as the others.")
     note = f"PED-ANOVA: how far the values of the best tenth of {of} differ from those of all."
-    constant = [each.name for each in parameters if not each.varies]
-    note += f" Without {', '.join(constant)}: one value only." if constant else ""
+    note += " Of so few trials it is a hint only." if len(taken) < _FEW else ""
+    left_out = [each.name for each in parameters if each not in varying]
+    note += f" Without {', '.join(left_out)}: one value only, or too many categories." if left_out else ""
     return Importances({name: value / total for name, value in found.items()}, note)
 
 

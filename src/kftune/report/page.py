@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -50,15 +50,18 @@ def report_page(results: Trials) -> str:
         results: The results.
     """
     content = content_of(results)
+    data = to_data(content, results)
     style, script = _assets()
-    return _PAGE.format(
+    page = _PAGE.format(
         title=escape(f"{content.meta.name}: report"),
         policy=_policy(style, script),
         style=style,
         script=script,
-        data=to_script(to_data(content, results)),
-        body="\n".join(_body(content, results)),
+        data=to_script(data),
+        body="\n".join(_body(content, data, results)),
     )
+    # A lone surrogate, which stands for a byte of a file name, is no text in UTF-8; JSON has the same escape.
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def to_script(data: dict[str, Any]) -> str:
@@ -66,8 +69,7 @@ def to_script(data: dict[str, Any]) -> str:
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
-    # A lone surrogate, which stands for a byte of a file name, is no text in UTF-8.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
 
 
 @cache
@@ -86,12 +88,12 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _body(content: Content, results: Trials) -> Iterator[str]:
+def _body(content: Content, data: Mapping[str, Any], results: Trials) -> Iterator[str]:
     sections = [
         ("best", "Best", _best(content)),
         ("history-section", "History", _history(content)),
         ("front-section", "Trade-off of two objectives", _front(content)),
-        ("curves-section", "Learning curves", _curves(content, results)),
+        ("curves-section", "Learning curves", _curves(data)),
         ("parallel-section", "Parallel coordinates", _parallel(content)),
         ("importances", "Importances", _importances(content)),
         ("slices", "Slices", _slices(content)),
@@ -191,9 +193,8 @@ def _front(content: Content) -> str:
     )
 
 
-def _curves(content: Content, results: Trials) -> str:
-    names = {each.name for each in content.meta.objectives}
-    if not any(metric in names and len(curve.values) > 1 for _, metric, curve in results.all_curves()):
+def _curves(data: Mapping[str, Any]) -> str:
+    if not any(each["trials"] for each in data["curves"]):
         return "<p>No trial reported its objective more than once.</p>"
     keys = _key(("best", "best"), ("dot", "others"), ("wait", "a cross: stopped early"))
     note = "<span>The scale is that of trials with a result; others end at its edge.</span>"
@@ -263,13 +264,13 @@ def _failed(content: Content) -> str:
     if not groups:
         return ""
     rows = "".join(
-        f"<tr><td>{len(names)}</td><td>{escape(state)}</td><td>{escape(_names(names))}</td>"
-        f'<td class="text">{escape(_cut(message))}</td></tr>'
+        f"<tr><td>{len(names)}</td><td>{escape(state)}</td>"
+        f'<td class="text">{escape(_cut(message))}</td><td>{escape(_names(names))}</td></tr>'
         for state, message, names in groups[:_MOST_FAILURES]
     )
     more = len(groups) - _MOST_FAILURES
     rest = f"<p>{more} further messages are in the table of all trials.</p>" if more > 0 else ""
-    head = "<tr><th>trials</th><th>state</th><th>names</th><th>message</th></tr>"
+    head = "<tr><th>trials</th><th>state</th><th>message</th><th>names</th></tr>"
     return f'<div class="wide"><table>{head}{rows}</table></div>{rest}'
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from kftune import yaml_text
 from kftune._version import __version__
 from kftune.argv import to_arguments
+from kftune.errors import YamlError
 from kftune.results.origins import short
 from kftune.results.records import UNSUCCESSFUL, Meta, Trial
 from kftune.results.trials import Trials
@@ -90,7 +91,10 @@ def best_yaml(trial: Trial, meta: Meta) -> str:
         trial: The trial.
         meta: The study.
     """
-    return yaml_text.dump({**meta.fixed, **trial.point})
+    try:
+        return yaml_text.dump({**meta.fixed, **trial.point})
+    except YamlError as error:
+        return f"# these values cannot be written as YAML: {error}\n"
 
 
 def best_argv(trial: Trial) -> str:

@@ -51,7 +51,8 @@ function ticksOf(low, high, log, most) {
     const every = Math.max(1, Math.ceil((last - first + 1) / most));
     for (let power = first; power <= last; power += every) found.push([10 ** power, format(10 ** power)]);
     if (found.length > 1) return found;
-    return [low, high].map((value) => [value, format(value)]);
+    const steps = [first - 1, first].flatMap((power) => [1, 2, 5].map((factor) => factor * 10 ** power)).filter((value) => value >= low && value <= high);
+    return (steps.length > 1 ? steps : [low, high]).map((value) => [value, format(value)]);
   }
   const rough = (high / 2 - low / 2) / most * 2, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough) || rough;
@@ -162,7 +163,9 @@ function walk(made, event) {
   if (event.key === "Enter" && view.chosen >= 0) { pin(view.chosen); return; }
   if (step === undefined || made.hits.length === 0 || made.keys) return;
   event.preventDefault();
-  const order = [...made.hits].sort((one, other) => one.x - other.x || one.y - other.y);
+  const first = new Map();
+  for (const hit of made.hits) if (!first.has(hit.trial) || first.get(hit.trial).x > hit.x) first.set(hit.trial, hit);
+  const order = [...first.values()].sort((one, other) => one.x - other.x || one.y - other.y);
   const now = order.findIndex((hit) => hit.trial === view.chosen);
   const next = order[Math.min(order.length - 1, Math.max(0, now + step))];
   const box = made.host.getBoundingClientRect();
@@ -183,7 +186,7 @@ function choose(trial, at) {
 function describe(trial) {
   const lines = [`${data.names[trial]}: ${stateOf(trial)}`];
   for (const each of data.objectives) if (each.values[trial] !== null) lines.push(`${each.name} ${format(each.values[trial])}`);
-  for (const column of data.parameters.slice(0, 8)) if (column.values[trial] !== null) lines.push(`${column.name} = ${shown(column, trial)}`);
+  for (const column of data.parameters.slice(0, 8)) if (column.values[trial] !== null) lines.push(`${column.name} = ${shown(column, trial)}`.slice(0, 120));
   if (data.messages[trial]) lines.push(data.messages[trial]);
   return lines.join("\n");
 }
@@ -225,7 +228,7 @@ function frame({ context, width, height }, across, up, names) {
 
 function short(context, text, room) {
   if (context.measureText(text).width <= room) return text;
-  const letters = Array.from(text);
+  const letters = Array.from(text.slice(0, 300)); // a category may be a long text
   while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > room) letters.pop();
   return `${letters.join("")}…`;
 }

@@ -82,7 +82,7 @@ function filterTrials() {
 function rangeText(scale, [low, high]) {
   if (!scale.categories) return `from ${format(scale.inverse(low))} to ${format(scale.inverse(high))}`;
   const inside = scale.categories.filter((_, index) => scale.share(index) >= low && scale.share(index) <= high);
-  return inside.join(" or ") || "none";
+  return inside.length > 5 ? `one of ${inside.length}` : inside.join(" or ") || "none";
 }
 
 function parallelKeys(event) {
@@ -128,7 +128,7 @@ function parallelDrag(host) {
 function startParallel() {
   const host = byId("parallel");
   if (host === null) return;
-  host.style.minWidth = `${Math.min(axes.length, mostAxes) * 58}px`;
+  host.style.minWidth = `${Math.min(axes.length, mostAxes) * 50}px`;
   parallel = plot("parallel", "Parallel coordinates. Left and right choose an axis, up and down move the lower end of its range, with Shift the upper end, Delete removes the range.", 340, drawParallel, overParallel);
   parallel.keys = true;
   host.addEventListener("keydown", parallelKeys);

@@ -106,7 +106,7 @@ function drawPair(drawn) {
   if (known.length >= 20) drawField(context, box, shares);
   for (const [right, high, , trial] of shares.sort((one, other) => isKept(one[3]) - isKept(other[3]) || other[2] - one[2])) {
     const [x, y] = box.at(right, high);
-    dot(context, x, y, radiusOf(trial) + 1, colours.back);
+    if (known.length < 1500) dot(context, x, y, radiusOf(trial) + 1, colours.back);
     dot(context, x, y, radiusOf(trial), !isKept(trial) ? colours.line : isBest(trial) ? colours.best : colours.ramp[rank[trial]]);
     hits.push({ x, y, trial });
   }
