@@ -24,6 +24,7 @@ MISTAKES = {
     "a file of another kind": ["report", "pipeline.yaml"],
     "results of another version": ["report", "later.json"],
     "JSON without trials": ["report", "other.json"],
+    "trials without an objective": ["report", "aimless.json"],
     "an unknown format": ["report", "small.json", "--format", "pdf"],
     "another name of a format": ["report", "small.json", "--format", "terminal"],
     "out is a folder": ["report", "small.json", "--out", "empty"],
@@ -41,6 +42,8 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = to_json(CASES["two trials"])
     (folder / "small.json").write_text(json.dumps(data))
     (folder / "later.json").write_text(json.dumps({**data, "format": "kftune.results/99"}))
+    aimless = {**data["study"], "metrics": [], "objectives": []}
+    (folder / "aimless.json").write_text(json.dumps({**data, "study": aimless, "trials": []}))
     (folder / "other.json").write_text('{"a": 1}')
     (folder / "study.yaml").write_text("name: toy\nhparams: a:B\nobjective: {metric: loss, direction: minimize}\n")
     (folder / "pipeline.yaml").write_text("name: flow\nsteps: {one: {kind: container, command: [echo]}}\n")

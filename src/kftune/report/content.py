@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from kftune.errors import StoreError
 from kftune.metrics.curves import Curve, thinned
 from kftune.report.importances import Importances, importances
 from kftune.report.parameters import Parameter, parameters
@@ -48,8 +49,13 @@ def content_of(results: Trials) -> Content:
 
     Args:
         results: The results.
+
+    Raises:
+        StoreError: They have no objective.
     """
     meta, trials = results.meta, results.trials()
+    if not meta.objectives:
+        raise StoreError("these trials have no objective, so there is nothing to compare them by", results.place)
     known = parameters(meta, trials)
     objectives = [_values(trials, objective, place == 0) for place, objective in enumerate(meta.objectives)]
     best = front_of(trials, meta).members() if meta.more_objectives else _best(objectives[0], trials, meta.direction)
@@ -153,10 +159,12 @@ def _line(message: str) -> str:
 
 
 def _seconds(time: str | None) -> float | None:
+    """Returns a time as a number; one without a time zone is UTC, as in the rest of kftune."""
     try:
-        return None if not time else datetime.fromisoformat(time).timestamp()
+        found = datetime.fromisoformat(time or "")
     except ValueError:
         return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def lanes(spans: Sequence[tuple[float | None, float | None]]) -> list[int | None]:
