@@ -1,4 +1,4 @@
-"""The page in a browser without a window: its script runs without a complaint, and at once."""
+"""The page in a browser without a window: its script runs without a complaint, and quickly."""
 
 from __future__ import annotations
 

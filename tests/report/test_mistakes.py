@@ -1,6 +1,6 @@
 """What people get to read when they ask for a report of something else.
 
-mistake_texts.py says how it is written anew.
+mistake_texts.py says how to update these texts.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def report_page(results: Trials) -> str:
         data=to_script(data),
         body="\n".join(_body(content, data, results)),
     )
-    # A lone surrogate, which stands for a byte of a file name, is no text in UTF-8; JSON has the same escape.
+    # UTF-8 has no lone surrogates, which represent bytes of file names; JSON has the same escape.
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -79,7 +79,7 @@ def _assets() -> tuple[str, str]:
 
 
 def _policy(style: str, script: str) -> str:
-    """Returns what a browser allows the page: its own style and script, known by their hashes, and nothing else."""
+    """Returns what a browser allows the page: its own style and script, known by their hashes."""
     allowed = f"style-src {_hash(style)}; script-src {_hash(script)}"
     return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
 

@@ -33,7 +33,7 @@ def provenance(results: Trials, trials: Sequence[Trial]) -> list[tuple[str, str]
         *_chosen_by(meta, trials),
         *_ran(trials),
         ("budget", f"{meta.max_trials} trials, {meta.parallel} at a time" if meta.max_trials else ""),
-        ("ended by", results.reason() or ("" if results.writer() is None else "nothing yet: a run goes on")),
+        ("ended by", results.reason() or ("" if results.writer() is None else "nothing yet: it is running")),
         ("fixed values", json.dumps(meta.fixed, ensure_ascii=False) if meta.fixed else ""),
         *_compared(meta),
         ("identity", short("origin.code", meta.identity)),
