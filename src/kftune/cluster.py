@@ -15,11 +15,10 @@ import urllib3
 from kubernetes.client.rest import ApiException
 
 from kftune.errors import ClusterError
-from kftune.katib.trial import COLLECTOR
+from kftune.katib.trial import COLLECTOR, EXPERIMENT_LABEL
 
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_LABEL = "katib.kubeflow.org/experiment"
 _TRIAL_LABEL = "katib.kubeflow.org/trial"
 _WATCH_SECONDS = 300
 _LOG_BYTES = 1 << 18
@@ -71,7 +70,7 @@ class PodsOf(NamedTuple):
         Args:
             name: The Experiment.
         """
-        return cls(f"{_LABEL}={name}", _TRIAL_LABEL, "a trial")
+        return cls(f"{EXPERIMENT_LABEL}={name}", _TRIAL_LABEL, "a trial")
 
     @classmethod
     def labelled(cls, label: str, name: str, what: str) -> PodsOf:
@@ -155,9 +154,22 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses.
         """
+        return self._listed(TRIAL, f"{EXPERIMENT_LABEL}={experiment}")
+
+    def names(self, kind: Kind) -> list[str]:
+        """Returns the names of all objects of a kind.
+
+        Args:
+            kind: The kind.
+
+        Raises:
+            ClusterError: The cluster refuses, or does not know the kind.
+        """
+        return sorted(str(each["metadata"]["name"]) for each in self._listed(kind))
+
+    def _listed(self, kind: Kind, labels: str = "") -> list[dict[str, Any]]:
         fetch = self._objects.list_namespaced_custom_object
-        found = self._custom("list the trials", TRIAL, fetch, label_selector=f"{_LABEL}={experiment}")
-        return list(found.get("items", []))
+        return list(self._custom(f"list the {kind.plural}", kind, fetch, label_selector=labels).get("items", []))
 
     def delete(self, kind: Kind, name: str, policy: str = "Background") -> None:
         """Deletes an object and all that belongs to it, if it exists.

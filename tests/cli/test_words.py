@@ -140,7 +140,9 @@ def test_a_command_without_its_study_names_studies_and_results(capsys, folder):
     (folder / "runs" / "toy").mkdir(parents=True)
     (folder / "runs" / "toy" / "trials.db").touch()
     said = refused(capsys, "best")
-    assert said.startswith("kftune: best needs study: study or Experiment file, or the folder of its results\n")
+    assert said.startswith(
+        "kftune: best needs study: study or Experiment file, the folder of its results, a file with "
+    )
     assert "in this folder: experiment.yaml, study.yaml, runs/toy\n" in said
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "best": "print the best trial of a study",
     "results": "print all trials of a study, also as JSON or CSV",
     "report": "write a page with plots of a study, or draw them in the terminal",
+    "compare": "compare studies: the best of each, what differs, and how sure that is",
     "logs": "print the log of a trial",
     "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
@@ -39,6 +40,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("log", "tail", "output"), "kftune logs FILE TRIAL"),
     **dict.fromkeys(("progress", "watch", "ps", "get"), "kftune status FILE"),
     **dict.fromkeys(("describe", "inspect", "info", "explain", "print", "cat"), "kftune show FILE"),
+    **dict.fromkeys(("diff", "versus", "vs"), "kftune compare FILE FILE"),
     **dict.fromkeys(("check", "validate", "verify", "test"), "kftune lint FILE"),
     **dict.fromkeys(
         ("apply", "submit", "deploy", "compile", "template", "generate", "manifests"),

@@ -1,7 +1,7 @@
 """Prints the best trial of a study: its values, its metrics, and its command line. Exit code 1: no trial succeeded.
 
 Of a study with several objectives it prints the Pareto set: the trials for which no other trial is as good in every
-objective and better in one. --metric chooses the best of them in one objective.
+objective and better in one. --metric chooses the best of them in one objective. --top N prints the N best trials.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from kftune.argv import to_arguments
+from kftune.cli.arguments import a_count
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
-from kftune.cli.table import table
+from kftune.cli.table import fitted, table
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trial, Trials
 from kftune.results.export import to_text, trial_to_json
@@ -23,7 +24,12 @@ from kftune.results.origins import cells, short
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
-    parser.add_argument("--metric", help="with several objectives: the one in which the trial is to be the best")
+    parser.add_argument(
+        "--metric",
+        help="with several objectives: the one in which the trial is to be the best; with --top also another metric "
+        "whose minimum or maximum is recorded",
+    )
+    parser.add_argument("--top", type=a_count, metavar="N", help="print the N best trials")
     parser.add_argument(
         "--format", choices=["text", "json", "yaml", "args"], default="text", help="args: a command line"
     )
@@ -32,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the best trial, or the Pareto set; the exit code is 1 if no trial has succeeded."""
     with open_given(arguments) as results:
+        if arguments.top is not None:
+            return _print_top(results, arguments)
         objectives = [objective.name for objective in results.meta.objectives]
         chosen = _chosen(arguments.metric, objectives)
         pareto = results.pareto() if len(objectives) > 1 and arguments.metric is None else None
@@ -52,6 +60,28 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print(_text(best, results))
     return 0 if best else 1
+
+
+def _print_top(results: Trials, arguments: argparse.Namespace) -> int:
+    from kftune.results.selection import ranked
+
+    found = ranked(results, arguments.metric)[: arguments.top]
+    if arguments.format == "args":
+        raise UsageError("a command line is that of one trial, so --format args is without --top")
+    if arguments.format in ("json", "yaml"):
+        data = {
+            "best": trial_to_json(found[0], results) if found else None,
+            "top": [trial_to_json(trial, results) for trial in found],
+            "targets": [target._asdict() for target in results.targets()],
+        }
+        _write(arguments.format, data)
+    elif not found:
+        print(f"no trial of {results.meta.name} has succeeded yet; trials: {counted(results)}")
+    else:
+        name = arguments.metric or results.meta.objective.name
+        print(f"the best {len(found)} of {sum(results.counts().values())} trials of {results.meta.name} by {name}:\n")
+        print(_trials_table(found, results, [metric.name for metric in results.meta.metrics]))
+    return 0 if found else 1
 
 
 def _chosen(metric: str | None, objectives: Sequence[str]) -> int:
@@ -87,25 +117,32 @@ def _write(form: str, data: dict[str, Any]) -> None:
 def _pareto_text(pareto: Sequence[Trial], results: Trials) -> str:
     meta = results.meta
     objectives = meta.objectives
-    header = ["trial", *(objective.name for objective in objectives)]
-    header += [f"hparams.{name}" if name in header else name for name in meta.space]
-    rows = [
-        [
-            trial.name,
-            *(trial.metrics[objective.name].text(objective.reduce) for objective in objectives),
-            *(trial.text(name) for name in meta.space),
-        ]
-        for trial in pareto
-    ]
     sought = ", ".join(f"{objective.direction} {objective.name}" for objective in objectives)
     return "\n".join(
         [
             f"Pareto set of {sum(results.counts().values())} trials of {meta.name} ({sought}): {len(pareto)}\n",
-            f"{table(header, rows)}\n",
+            f"{_trials_table(pareto, results, [objective.name for objective in objectives])}\n",
             *_targets(results),
             f"one of them in full: {' or '.join(f'--metric {objective.name}' for objective in objectives)}",
         ]
     )
+
+
+def _trials_table(trials: Sequence[Trial], results: Trials, metrics: Sequence[str]) -> str:
+    """Returns a table with the metrics and the searched values of trials."""
+    meta = results.meta
+    reduces = {metric.name: metric.reduce for metric in meta.metrics}
+    header = ["trial", *metrics]
+    header += [f"hparams.{name}" if name in header else name for name in meta.space]
+    rows = [
+        [
+            trial.name,
+            *(trial.metrics[name].text(reduces[name]) if name in trial.metrics else "" for name in metrics),
+            *(trial.text(name) for name in meta.space),
+        ]
+        for trial in trials
+    ]
+    return fitted(header, rows)
 
 
 def _text(best: Trial, results: Trials) -> str:

@@ -7,13 +7,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from kftune.cli.arguments import a_path
+from kftune.cli.arguments import a_path, a_source
 from kftune.errors import StoreError, StudyError
 from kftune.results import Trials, open_results, slug
+from kftune.results.sources.hints import Hints
 from kftune.runs import RUNS
-
-SUFFIXES = (".json", ".csv")
-"""Of files with trials."""
 
 DEFAULT = f"{RUNS}/NAME beside the file"
 """Where results are if no folder is given, for the help of a command."""
@@ -23,14 +21,30 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that name a study's results."""
     parser.add_argument(
         "study",
-        type=a_path,
-        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV)",
+        type=a_source,
+        help="study or Experiment file, the folder of its results, a file with trials (JSON, CSV, YAML, Optuna), or "
+        "katib:NAMESPACE/NAME",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
+    add_source_options(parser)
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that say what a file of trials does not."""
+    parser.add_argument(
+        "--study",
+        dest="through",
+        type=a_path,
+        metavar="FILE",
+        help="with a file of trials: the study that they are of; its class gives the values their types",
+    )
+    parser.add_argument("--objective", metavar="NAME", help="with a CSV: the column to optimize")
+    parser.add_argument("--direction", choices=["minimize", "maximize"], help="with a CSV: which values are better")
+    parser.add_argument("--study-name", metavar="NAME", help="with a storage of Optuna: the study, if it has several")
 
 
 def open_given(arguments: argparse.Namespace) -> Trials:
-    """Returns the trials that a command line names; use it in a `with` statement.
+    """Returns the trials that a command line names; use it in a `with` statement. Prints what a reader has to know.
 
     Raises:
         UsageError: The file is of another kind.
@@ -38,11 +52,45 @@ def open_given(arguments: argparse.Namespace) -> Trials:
         StoreError: There are no results.
         OSError: The file does not exist.
     """
-    study: Path = arguments.study
-    if arguments.dir is None and study.suffix in SUFFIXES and not study.is_dir():
-        from kftune.results.sources.find import trials_in
+    through: Path | None = arguments.through
+    if through is None:
+        found = _opened(arguments, Hints(arguments.objective, arguments.direction, arguments.study_name))
+    else:
+        found = _typed(arguments, through)
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found
 
-        found = trials_in(study)
+
+def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
+    from kftune.results.sources.through_study import through_study
+    from kftune.study import load_study
+
+    study = load_study(through)
+    objective, direction = (
+        arguments.objective or study.objective.metric,
+        arguments.direction or study.objective.direction,
+    )
+    hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions))
+    return through_study(_opened(arguments, hints), study)
+
+
+def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
+    study: Path = arguments.study
+    if str(study).startswith("katib:") and not study.exists():
+        from kftune.cli.live import open_live
+
+        return open_live(str(study))
+    # A YAML file that is not there is reported as a study, which most of them are.
+    if (
+        arguments.dir is None
+        and study.suffix
+        and not study.is_dir()
+        and (study.is_file() or study.suffix not in (".yaml", ".yml"))
+    ):
+        from kftune.results.sources.find import SUFFIXES, trials_in
+
+        found = trials_in(study, hints) if study.suffix in SUFFIXES else None
         if found is not None:
             return found
     if arguments.dir is not None or study.is_dir():

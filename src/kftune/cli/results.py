@@ -1,19 +1,20 @@
 """Prints all trials of a study.
 
 Formats: text is a table, csv has one line a trial, json is documented in docs/results.md, html is a page with pictures
-of the results and of what trials reported over time, and seed is the JSON of other tuners: timestamp,
-experiments_completed, best_result, all_results.
+of the results and of what trials reported over time, seed is the JSON of other tuners: timestamp,
+experiments_completed, best_result, all_results, and optuna is a storage of Optuna (--out study.db).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 
-from kftune.cli.arguments import a_path
+from kftune.cli.arguments import a_count, a_path
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, open_given
-from kftune.cli.table import table
+from kftune.cli.table import fitted
 from kftune.errors import UsageError
 from kftune.files import write_text
 from kftune.results import Trials
@@ -25,7 +26,15 @@ from kftune.results.page import results_page
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
-    parser.add_argument("--format", choices=[*_FORMATS], default="text")
+    parser.add_argument("--format", choices=[*_FORMATS, *_FILES], default="text")
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="only trials for which it holds: 'val_loss < 0.1 and optimizer == \"adam\"'",
+    )
+    parser.add_argument("--sort", metavar="COLUMN", help="the order: a metric, a hyperparameter, duration, started, …")
+    parser.add_argument("--reverse", action="store_true", help="the other way round")
+    parser.add_argument("--top", type=a_count, metavar="N", help="the first N; without --sort the best N")
     parser.add_argument(
         "--curves",
         action="store_true",
@@ -41,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"--curves is for the formats {', '.join(_WITH_CURVES)}; given {arguments.format}, "
             + ("which has the curves without it" if arguments.format == "html" else "which has no curves")
         )
-    with open_given(arguments) as results:
+    with _selected(open_given(arguments), arguments) as results:
+        if arguments.format in _FILES:
+            return _write_file(results, arguments)
         text = _FORMATS[arguments.format](results, arguments.curves)
     if arguments.out is None:
         print(text, end="") if arguments.format == "text" else write_data(text)
@@ -51,18 +62,51 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _selected(results: Trials, arguments: argparse.Namespace) -> Trials:
+    where = arguments.where
+    if where is None and arguments.sort is None and arguments.top is None and not arguments.reverse:
+        return results
+    from kftune.results.selection import Selected, Wanted
+
+    holds = None
+    if where is not None:
+        from kftune.results.where import condition
+
+        holds = condition(where, results.meta)
+    return Selected(results, Wanted(holds, arguments.sort, arguments.reverse, arguments.top))
+
+
+def _write_file(results: Trials, arguments: argparse.Namespace) -> int:
+    """Writes a format that is no text."""
+    if arguments.format == "parquet":
+        raise UsageError(
+            "kftune writes no parquet; convert the CSV, with the packages pandas and pyarrow: kftune results … "
+            '--format csv --out trials.csv, and python -c \'import pandas; pandas.read_csv("trials.csv")'
+            '.to_parquet("trials.parquet")\''
+        )
+    if arguments.out is None:
+        raise UsageError("--format optuna writes a file of SQLite; say which: --out study.db")
+    from kftune.local.samplers.optuna_export import write_storage
+
+    for note in write_storage(results, arguments.out):
+        print(f"note: {note}", file=sys.stderr)
+    print(f"wrote {arguments.out}")
+    return 0
+
+
 def _to_table(results: Trials, curves: bool) -> str:
     if curves:
         header, rows = curves_to_rows(results)
-        return table(header, [[str(cell) for cell in row] for row in rows]) + "\n"
+        return fitted(header, rows) + "\n"
     header, rows = to_rows(results)
     different = differing(dict(zip(header, row, strict=True)) for row in rows)
     hidden = {"started", "ended", "exit_code", "stopped_by", *COLUMNS} - {*different}
     shown = [(index, name) for index, name in enumerate(header) if name not in hidden]
     cells = [[short(name, row[index]) for index, name in shown] for row in rows]
-    return table([name for _, name in shown], cells) + "\n"
+    return fitted([name for _, name in shown], cells) + "\n"
 
 
+_FILES = ("optuna", "parquet")
 _WITH_CURVES = ("text", "json", "csv")
 _FORMATS: dict[str, Callable[[Trials, bool], str]] = {
     "text": _to_table,

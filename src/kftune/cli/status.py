@@ -62,7 +62,7 @@ def _text(results: Trials) -> str:
     what = "study" if meta.experiment is None else "Experiment"
     lines = [
         f"{what} {meta.name}: {_state(results)}",
-        f"  trials  {counted(results)} (at most {meta.max_trials})",
+        f"  trials  {counted(results)}" + (f" (at most {meta.max_trials})" if meta.max_trials else ""),
     ]
     if best is not None:
         objectives = meta.objectives
@@ -79,4 +79,6 @@ def _state(results: Trials) -> str:
     writer = results.writer()
     if writer is not None:
         return f"running (process {writer})"
+    if results.folder is None:
+        return results.reason() or "had not ended when it was recorded"
     return results.reason() or "stopped before its end; the same kftune run resumes it"

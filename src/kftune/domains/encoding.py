@@ -78,7 +78,7 @@ def decode(text: str) -> str | DomainValue:
         if mode == "text":
             return unquote(rest, errors="strict")
         domain = domain_from_spec(json.loads(unquote(spec, errors="strict")))
-        return DomainValue(domain, _pick(mode, domain, number))
+        return DomainValue(domain, picked(mode, domain, number))
     except (ValueError, UnknownNameError) as error:
         raise DomainError(f"cannot decode {text!r}: {error}") from error
 
@@ -112,7 +112,18 @@ def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
     return [function(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
-def _pick(mode: str, domain: Domain, number: str) -> Any:
+def picked(mode: str, domain: Domain, number: str) -> Any:
+    """Returns the value of a domain that a number picks.
+
+    Args:
+        mode: How the number picks the value.
+        domain: The domain.
+        number: The number's text.
+
+    Raises:
+        DomainError: The number is out of range.
+        ValueError: The text is no number.
+    """
     if mode == "index":
         points, index = domain.grid(), int(number)
         if not 0 <= index < len(points):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kftune.katib.trial import EXPERIMENT_LABEL
 from kftune.katib.trial.conditions import is_completed
 from kftune.katib.trial.status import new_status, status_of
 from kftune.metrics.values import UNAVAILABLE
@@ -23,16 +24,28 @@ _OBSERVED = (*SCORED, "MetricsUnavailable")
 def experiment_with_status(results: Trials) -> dict[str, Any] | None:
     """Returns the Experiment with its status; None when the results are those of a study.
 
-    The status is the one that Katib's controller would compute from the trials. A trial that was stopped by an
-    interrupt counts as pending, because the next run starts it again.
+    That of an Experiment on a cluster is Katib's own. Otherwise it is what Katib's controller would compute from
+    the trials. A trial that was stopped by an interrupt counts as pending, because the next run starts it again.
     """
     meta = results.meta
-    if meta.experiment is None:
-        return None
+    if meta.experiment is None or "status" in meta.experiment:  # Katib's own status
+        return meta.experiment
     trials = sorted(results.trials(), key=lambda trial: (trial.started or "", trial.number))
     status = _status(meta, trials, results.reason())
     metadata = {**meta.experiment["metadata"], "creationTimestamp": _seconds(meta.created)}
     return {**meta.experiment, "metadata": metadata, "status": status}
+
+
+def trials_as_katib(results: Trials) -> list[dict[str, Any]]:
+    """Returns the trials of an Experiment as Katib's objects of kind Trial, in the order in which they started."""
+    meta = results.meta
+    experiment: Mapping[str, Any] = meta.experiment or {}
+    over = results.reason() not in (None, "Interrupted")
+    trials = sorted(results.trials(), key=lambda trial: (trial.started or "", trial.number))
+    return [
+        {"apiVersion": experiment["apiVersion"], "kind": "Trial", **_as_katib(trial, experiment, over)}
+        for trial in trials
+    ]
 
 
 def _status(meta: Meta, trials: Sequence[Trial], reason: str | None) -> dict[str, Any]:
@@ -77,11 +90,16 @@ def _as_katib(trial: Trial, experiment: Mapping[str, Any], over: bool) -> dict[s
     objective = experiment["spec"]["objective"]
     names = (objective["objectiveMetricName"], *objective.get("additionalMetricNames", ()))
     pending = trial.state == "Killed" and not over
-    status: dict[str, Any] = {"conditions": [] if pending else [{"type": trial.state, "status": "True"}]}
+    said = {"message": trial.message} if trial.message else {}
+    status: dict[str, Any] = {"conditions": [] if pending else [{"type": trial.state, "status": "True", **said}]}
+    if trial.started:
+        status["startTime"] = _seconds(trial.started)
+    if trial.ended:
+        status["completionTime"] = _seconds(trial.ended)
     if trial.metrics and trial.state in _OBSERVED:
         status["observation"] = {"metrics": list(_metrics(trial, list(dict.fromkeys(names))))}
     return {
-        "metadata": {"name": trial.name},
+        "metadata": {"name": trial.name, "labels": {EXPERIMENT_LABEL: experiment["metadata"]["name"]}},
         "spec": {
             "objective": objective,
             "parameterAssignments": [{"name": name, "value": text} for name, text in trial.assignment.items()],

@@ -22,10 +22,12 @@ class Trials(ABC):
     Attributes:
         meta: The study.
         place: Where they come from, for messages.
+        notes: What a reader has to know about them, such as what was left out.
     """
 
     meta: Meta
     place: str
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def trials(self) -> list[Trial]:
@@ -137,6 +139,8 @@ class Recorded(Trials):
         reason: What ended the study, if that is known.
         targets: Whether its targets were met.
         active_seconds: How long it ran.
+        counts: State -> number of trials, where more trials are known than recorded.
+        notes: What a reader has to know about them.
     """
 
     def __init__(
@@ -149,8 +153,11 @@ class Recorded(Trials):
         reason: str | None = None,
         targets: Sequence[TargetResult] = (),
         active_seconds: float = 0.0,
+        counts: Mapping[State, int] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
-        self.meta, self.place = meta, place
+        self.meta, self.place, self.notes = meta, place, notes
+        self._counts = counts
         self._trials, self._curves = list(trials), curves or {}
         self._reason, self._targets, self._active_seconds = reason, list(targets), active_seconds
 
@@ -168,6 +175,10 @@ class Recorded(Trials):
             for name, curve in sorted(curves.items()):
                 if metric in (None, name):
                     yield number, name, curve
+
+    def counts(self) -> dict[State, int]:
+        """Returns state -> number of trials, without states that no trial has."""
+        return super().counts() if self._counts is None else dict(sorted(self._counts.items()))
 
     def name_of(self, number: int) -> str:
         """Returns the name of the trial with this number."""

@@ -95,8 +95,19 @@ class Expression:
         Raises:
             NoValueError: The expression has no value.
         """
+        return self.value(values) is not False
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """Returns the value of the expression: True or False if it is a condition; None if a value is missing.
+
+        Args:
+            values: The value of each name; None, or no entry, for one that is missing.
+
+        Raises:
+            NoValueError: The expression has no value.
+        """
         try:
-            return self._evaluate(values) is not False
+            return self._evaluate(values)
         except ZeroDivisionError as error:
             raise NoValueError("it divides by zero") from error
         except ArithmeticError as error:

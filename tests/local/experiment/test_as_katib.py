@@ -10,8 +10,9 @@ from local_study import trials_in
 from recorded import cases
 
 from kftune.errors import RunError
+from kftune.katib.engines.declared import parameters_of
 from kftune.katib.engines.sampling import engine_parameters
-from kftune.local.experiment.parameters import ParameterSpace, parameters_of
+from kftune.local.experiment.parameters import ParameterSpace
 from kftune.local.samplers import make_sampler
 from kftune.study import Algorithm
 

@@ -29,12 +29,13 @@ from kftune import (
     yaml_text,
 )
 from kftune.katib.admission import admit
+from kftune.katib.engines.declared import parameters_of
 from kftune.katib.go.reading import read
 from kftune.katib.trial.substitution import run_object
 from kftune.local import run_study
 from kftune.local.experiment import run_experiment
 from kftune.local.experiment.algorithm import algorithm_of
-from kftune.local.experiment.parameters import ParameterSpace, parameters_of
+from kftune.local.experiment.parameters import ParameterSpace
 from kftune.local.samplers import make_sampler
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict

@@ -9,7 +9,8 @@ import pytest
 from local_experiment import experiment, run, sh
 from local_study import trials_in
 
-from kftune.local.experiment.parameters import ParameterSpace, parameters_of
+from kftune.katib.engines.declared import parameters_of
+from kftune.local.experiment.parameters import ParameterSpace
 from kftune.local.samplers import Sampler, make_sampler
 from kftune.results import Trial
 from kftune.study import Algorithm

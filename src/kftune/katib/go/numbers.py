@@ -34,6 +34,15 @@ def python_float(text: str) -> float | None:
         return None
 
 
+def number_or_text(text: str) -> str | int | float:
+    """Returns a setting as Python reads it: a whole number, another number, or the text."""
+    whole = python_int(text)
+    if whole is not None:
+        return whole
+    number = python_float(text)
+    return text if number is None else number
+
+
 def go_int(text: str) -> int | None:
     """`strconv.Atoi`, or None when Go rejects the text."""
     if not _GO_INT.fullmatch(text) or len(text) > _MOST_DIGITS:

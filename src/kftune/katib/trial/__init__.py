@@ -11,3 +11,6 @@ COLLECTOR = "metrics-logger-and-collector"
 
 SHELLS = ("sh", "bash")
 """The shells that Katib recognises, written exactly so."""
+
+EXPERIMENT_LABEL = "katib.kubeflow.org/experiment"
+"""The label of a trial and of its pods that names their Experiment."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from kftune.errors import RunError, StudyError, suggestion
 from kftune.katib.engines import NAS, engine_of
-from kftune.katib.go.numbers import python_float, python_int
+from kftune.katib.go.numbers import number_or_text, python_int
 from kftune.study import ALGORITHMS, Algorithm
 
 _LARGEST_SEED = 2**32 - 1
@@ -41,16 +41,8 @@ def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algo
     rules = engine_of(name).settings
     unknown = [setting for setting in settings if setting not in rules]
     notes = [f"{name} has no setting {setting!r}; it has no effect" for setting in unknown]
-    known = {setting: _typed(text) for setting, text in settings.items() if setting in rules and text}
+    known = {setting: number_or_text(text) for setting, text in settings.items() if setting in rules and text}
     try:
         return Algorithm(name=name, seed=seed, settings=known), notes
     except StudyError as error:
         raise RunError(f"spec.algorithm: {error}") from error
-
-
-def _typed(text: str) -> str | int | float:
-    whole = python_int(text)
-    if whole is not None:
-        return whole
-    number = python_float(text)
-    return text if number is None else number

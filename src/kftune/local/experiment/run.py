@@ -16,6 +16,7 @@ from kftune.errors import KatibError, RunError
 from kftune.katib.admission import Verdict, admit
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.engines.declared import parameters_of
 from kftune.katib.engines.sampling import engine_parameters
 from kftune.katib.trial.quoting import as_meant
 from kftune.katib.trial.substitution import config_map_text, run_object
@@ -23,7 +24,7 @@ from kftune.katib.trial.wrapper import metrics_path, wrap
 from kftune.local.experiment.algorithm import algorithm_of
 from kftune.local.experiment.collecting import Readers
 from kftune.local.experiment.metrics import Metrics, metrics_of
-from kftune.local.experiment.parameters import ParameterSpace, parameters_of
+from kftune.local.experiment.parameters import ParameterSpace
 from kftune.local.experiment.push import MetricsServer
 from kftune.local.experiment.template import Options, Template
 from kftune.local.experiment.trials import ExperimentTrials

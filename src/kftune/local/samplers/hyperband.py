@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from kftune.domains.listed import Listed
+from kftune.domains.shares import rounded_down
 from kftune.errors import RunError, suggestion
-from kftune.local.samplers.shares import rounded_down
 from kftune.local.samplers.space import Point
 from kftune.local.samplers.strategy import MOST_REFUSED, Setup, Strategy, numbered_rng
 

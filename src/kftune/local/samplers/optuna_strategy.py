@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import Choice, Domain, IntUniform, LogUniform, QUniform, Uniform
 from kftune.domains.listed import Listed
+from kftune.domains.shares import index_of, share_of
 from kftune.errors import MissingExtraError, RunError
-from kftune.local.samplers.shares import index_of, share_of
 from kftune.local.samplers.space import Point, Space
 from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng, optional_module
 from kftune.results import Score

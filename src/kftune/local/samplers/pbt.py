@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kftune.domains import Domain
 from kftune.domains.listed import Listed
-from kftune.local.samplers.shares import index_of, share_of
+from kftune.domains.shares import index_of, share_of
 from kftune.local.samplers.space import Point
 from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng
 from kftune.results import FINISHED, SCORED

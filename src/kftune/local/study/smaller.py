@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kftune.domains import Domain
 from kftune.domains.listed import Listed
-from kftune.local.samplers.shares import rounded_down
+from kftune.domains.shares import rounded_down
 from kftune.study import Study
 from kftune.study.retries import RetryLimits, inner
 

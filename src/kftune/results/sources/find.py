@@ -9,57 +9,78 @@ from pathlib import Path
 from typing import Any, cast
 
 from kftune.errors import StoreError, near_files
+from kftune.results.layout import RunFolder
 from kftune.results.reading import open_results
+from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.trials import Trials
 
 _Reader = Callable[[Any, str], Trials]
 
+_JOURNALS = (".log", ".journal", ".jsonl")
+_SQLITE = (".db", ".sqlite", ".sqlite3")
+SUFFIXES = (".json", ".csv", ".yaml", ".yml", *_SQLITE, *_JOURNALS)
+"""Of files with trials."""
 
-def open_trials(place: Path) -> Trials:
+_READ = (
+    "it reads what kftune results --format json or csv prints, the results of an experiment-list tuner (JSON with "
+    "all_results), other CSV, a storage of Optuna (SQLite or a journal), and an Experiment with its "
+    "Trials as kubectl get -o yaml or json prints them"
+)
+
+
+def open_trials(place: Path, hints: Hints = NO_HINTS) -> Trials:
     """Opens the trials in a folder of results, or in a file.
 
     Args:
         place: A folder that ``kftune run`` has written; what ``kftune results --format json`` or ``csv`` printed; the
-            results of an experiment-list tuner (JSON).
+            results of an experiment-list tuner (JSON); other CSV; a storage of Optuna; objects of Katib (YAML, JSON).
+        hints: What the file does not say.
 
     Raises:
         StoreError: There are no trials, or they cannot be read.
     """
     if place.is_dir():
         return open_results(place)
-    found = trials_in(place)
+    found = trials_in(place, hints)
     if found is None:
-        raise StoreError(
-            "these are no trials that kftune reads: it reads what kftune results --format json or csv prints, and the "
-            "results of an experiment-list tuner, with all_results",
-            str(place),
-        )
+        raise StoreError(f"these are no trials that kftune reads: {_READ}", str(place))
     return found
 
 
-def trials_in(place: Path) -> Trials | None:
-    """Returns the trials in a file; None when it is JSON of another kind.
+def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
+    """Returns the trials in a file; None when it is JSON or YAML of another kind.
 
     Args:
         place: The file.
+        hints: What the file does not say.
 
     Raises:
         StoreError: It cannot be read.
     """
     try:
+        if place.suffix in _SQLITE:
+            return _of_sqlite(place, hints)
         text = place.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise StoreError(f"there is no such file or folder{near_files(str(place))}", str(place)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"the file cannot be read: {error}", str(place)) from error
     if place.suffix == ".csv":
-        return _reader("csv_table")(text, str(place))
+        return cast("Trials", _module("csv_table").read(text, str(place), hints))
+    if place.suffix in _JOURNALS:
+        return cast("Trials", _module("optuna_storage").read_journal(text, str(place), hints))
+    if place.suffix in (".yaml", ".yml"):
+        return cast("Trials | None", _module("katib_files").in_yaml(text, str(place)))
     try:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise StoreError(f"a file with trials is JSON or CSV, but this is neither: {error}", str(place)) from error
     reader = _of_json(data)
-    return None if reader is None else reader(data, str(place))
+    if reader is not None:
+        return reader(data, str(place))
+    if not isinstance(data, dict):
+        raise StoreError(f"these are no trials that kftune reads: {_READ}", str(place))
+    return cast("Trials | None", _module("katib_files").in_documents([data], str(place)))
 
 
 def _of_json(data: object) -> _Reader | None:
@@ -70,6 +91,17 @@ def _of_json(data: object) -> _Reader | None:
     return None
 
 
+def _of_sqlite(place: Path, hints: Hints) -> Trials:
+    layout = RunFolder(place.parent)
+    if place.name == layout.database.name and not _module("optuna_storage").has_studies(place):
+        return open_results(place.parent)
+    return cast("Trials", _module("optuna_storage").read_sqlite(place, hints))
+
+
 def _reader(module: str) -> _Reader:
+    return cast("_Reader", _module(module).read)
+
+
+def _module(name: str) -> Any:
     # Imported when needed: a look-up in a folder needs none of them.
-    return cast("_Reader", import_module(f"kftune.results.sources.{module}").read)
+    return import_module(f"kftune.results.sources.{name}")

@@ -1,0 +1,21 @@
+"""What a command line says about trials, where their file does not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Hints(NamedTuple):
+    """What is known of trials beside their file."""
+
+    objective: str | None = None
+    """The metric that counts."""
+    direction: str | None = None
+    """minimize or maximize."""
+    study_name: str | None = None
+    """The study in a storage that has several."""
+    metrics: tuple[str, ...] = ()
+    """The columns that are metrics, in addition to the objective."""
+
+
+NO_HINTS = Hints()
