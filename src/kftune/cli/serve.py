@@ -1,7 +1,7 @@
 """Serves Optuna's dashboard over a copy of the trials: plots to explore, in a browser on this machine.
 
-It needs optuna-dashboard: pip install 'kftune[serve]'. The trials are exported once, to a temporary file. Later ones are
-not in it. Ctrl-C ends it.
+It needs optuna-dashboard: pip install 'kftune[serve]'. The trials are exported once, to a temporary file; later
+ones are not in it. Ctrl-C ends it.
 """
 
 from __future__ import annotations
