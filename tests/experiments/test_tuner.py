@@ -37,6 +37,7 @@ def test_results_are_returned_and_saved_after_each_experiment(folder: Path):
     assert started(folder) == ["slow", "broken", "slow_and_sure"]
 
 
+@pytest.mark.nightly  # tests/seeds has the same
 def test_a_failed_experiment_is_an_error_only_if_asked_for(folder: Path):
     tuner = HyperparameterTuner(config_file="list.yaml", output_dir="out")
     with pytest.raises(

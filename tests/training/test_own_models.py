@@ -179,7 +179,9 @@ def test_a_cluster_gets_the_same_command_line(project: Path):
     }
 
 
-@pytest.mark.parametrize("program", [["kftune", "train"], ["kftune.training"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "program", [["kftune", "train"], pytest.param(["kftune.training"], marks=pytest.mark.nightly)], ids=" ".join
+)
 def test_sigterm_ends_it_with_143_after_its_own_cleaning_up(project: Path, program: list[str]):
     registered(project, "net_training:sleep")
     command = [sys.executable, "-m", *program, "net"]

@@ -225,7 +225,7 @@ def test_the_best_epoch_is_that_of_the_monitored_metric(values: dict[str, Any]):
     assert summary()["best"]["train_loss"] == min(losses)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.nightly)])
 def test_a_signal_saves_a_checkpoint_and_a_resumed_training_ends_the_same(
     values: dict[str, Any], number: signal.Signals
 ):
