@@ -53,8 +53,14 @@ class Forks:
 def forks(folder: Path, environment: dict[str, str]) -> Iterator[Forks]:
     """Starts the process in a folder, where all commands run."""
     code = f"import sys; sys.path.insert(0, {_HERE!r}); import forked_kftune; forked_kftune.serve()"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment, text=True, **pipes) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         yield Forks(process)
 
 

@@ -139,16 +139,8 @@ SCHEDULES = {
 }
 
 
-# Of the schedules, these two have a state that a checkpoint must hold; the others are nightly.
-STATEFUL = [*(pytest.param(name, marks=pytest.mark.nightly) for name in ("none", "step")), "plateau", "each step"]
-INTERRUPTED = [
-    *((schedule, 1) for schedule in SCHEDULES),
-    *(pytest.param(schedule, 3, marks=pytest.mark.nightly) for schedule in ("none", "step", "plateau")),
-    ("each step", 3),
-]
-
-
-@pytest.mark.parametrize(("schedule", "batches"), INTERRUPTED)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("batches", [1, 3])
 def test_an_interrupted_training_gives_the_same_curve(schedule: str, batches: int, tmp_path: Path):
     scheduler = [f"model.scheduler.{each}" for each in SCHEDULES[schedule]]
     hparams = quick(*scheduler, f"trainer.accumulate_grad_batches={batches}")
@@ -163,7 +155,7 @@ def test_an_interrupted_training_gives_the_same_curve(schedule: str, batches: in
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-@pytest.mark.parametrize("schedule", STATEFUL)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_longer_training_goes_on_from_the_last_epoch(schedule: str, tmp_path: Path):
     scheduler = [f"model.scheduler.{each}" for each in SCHEDULES[schedule]]
     hparams = quick(*scheduler)
@@ -181,7 +173,7 @@ class Fail(pl.Callback):
             raise ConnectionError("the disk is gone")
 
 
-@pytest.mark.parametrize("schedule", STATEFUL)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_training_that_failed_goes_on_from_its_last_epoch(schedule: str, tmp_path: Path):
     hparams = quick(*(f"model.scheduler.{each}" for each in SCHEDULES[schedule]))
     whole = train(hparams, output=tmp_path / "whole")
@@ -480,7 +472,6 @@ def test_a_training_of_another_folder_leaves_its_files_alone(tmp_path: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.nightly  # its database takes longer than the training; the default run has W&B
 @pytest.mark.filterwarnings("ignore")  # those of MLflow and SQLAlchemy
 def test_mlflow_writes_a_database_without_a_server(output_dir: Path):
     mlflow = pytest.importorskip("mlflow")

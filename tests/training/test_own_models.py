@@ -271,6 +271,7 @@ assert "torch" not in sys.modules and "numpy" not in sys.modules
 TYPED = {"PYTHONPATH": str(ROOT / "tests" / "support")}
 
 
+@pytest.mark.nightly  # docs/guides/typed-models.md does the same
 def test_a_typed_model_is_trained_with_its_blueprint(tmp_path: Path):
     (tmp_path / "config.yaml").write_text(blueprint(RunHparams))
     overrides = ["trainer.max_epochs=1", "model.optimizer.kwargs.lr=0.01", "--metrics=m.json"]

@@ -363,6 +363,7 @@ def test_a_training_does_not_go_on_with_a_model_of_another_size(values: dict[str
         train(OcrHparams(**{**values, "resume": True}))
 
 
+@pytest.mark.nightly  # the default run kills a training of the LSTM
 def test_killed_at_any_moment_a_training_leaves_whole_files(values: dict[str, Any]):
     hparams = OcrHparams(**{**values, "num_epochs": 10_000, "save_every_n_epochs": 1, "early_stopping_patience": None})
     child = subprocess.Popen(
