@@ -45,6 +45,7 @@ def test_every_name_of_all_is_there_and_no_other_is_offered():
     [
         ("log_metric", "report metrics with kftune.report(val_loss=0.31)"),
         ("tune", "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study"),
+        ("fit", "from kftune.training import fit trains a typed model; kftune train MODEL trains one by its name"),
         ("suggest_float", "a script gets its values from its class: hparams = MyHparams.from_args()"),
         ("Pipeline", "pipelines are in kftune.pipeline"),
         ("ModelHparams", "typed models are in kftune.training"),

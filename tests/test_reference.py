@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from document_blocks import blocks
 from places import ROOT
-from reference_pages import all_pages, pipeline_sections, project_sections, study_sections
+from reference_pages import all_pages, experiments_sections, pipeline_sections, project_sections, study_sections
 from reference_schema import Section
 
 from kftune import yaml_text
@@ -18,7 +18,12 @@ from kftune.katib.engines.settings import SEED
 from kftune.study.algorithms import KNOWN, declared
 
 PAGES = ROOT / "docs" / "reference"
-SECTIONS = {"study": study_sections, "pipeline": pipeline_sections, "project": project_sections}
+SECTIONS = {
+    "study": study_sections,
+    "pipeline": pipeline_sections,
+    "project": project_sections,
+    "experiments": experiments_sections,
+}
 
 
 @pytest.mark.parametrize(("name", "text"), [pytest.param(*page, id=page[0]) for page in all_pages()])

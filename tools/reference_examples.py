@@ -491,6 +491,24 @@ overlays:
 """,
 }
 
+EXPERIMENTS = {
+    "": """
+name: greenhouse
+description: Three settings of the model for the greenhouse.
+hparams: LstmHparams
+step: {image: "registry.example/circuits:1"}
+objective: {metric: val_loss, direction: minimize}
+metrics: [train_loss, {name: val_mae, reduce: min}]
+hyperparameters: [lstm_units, learning_rate]
+trial_timeout: 30m
+katib: {namespace: team-a}
+experiments:
+  small: {lstm_units: 32}
+  large: {lstm_units: 128, learning_rate: 0.002}
+targets: {val_loss: 0.05, val_mae: {at_most: 0.1}, convergence_epochs: 20}
+""",
+}
+
 ALGORITHM = {
     "random": "algorithm: {name: random, seed: 7}",
     "grid": """

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reference_examples import ALGORITHM, PIPELINE, PROJECT, STUDY
+from reference_examples import ALGORITHM, EXPERIMENTS, PIPELINE, PROJECT, STUDY
 from reference_schema import Section, sections, text
 
+from kftune.experiments.file import experiments_schema
 from kftune.katib.engines import engine_of
 from kftune.katib.engines.settings import SEED
 from kftune.local.samplers import RUNS_ON_KATIB_ONLY
@@ -54,6 +55,17 @@ A project file says which studies and pipelines of its folder belong together, a
 `kftune schema project` prints the same as JSON Schema, for editors.
 [kubectl apply](../guides/kubectl.md) shows how it is used.
 """
+_EXPERIMENTS = """
+An experiment list names experiments, and what they should reach. `kftune schema experiments` prints the same as JSON
+Schema, for editors. Any key can be changed on a command line, as in
+`kftune experiments --config experiments.yaml experiments.deep.layers=5`.
+[Experiment lists](../guides/experiment-lists.md) shows how it is used.
+
+`objective`, `metrics` and `step` have the keys that they have in a study: [`objective`](study.md#objective),
+[`metrics[]`](study.md#metrics), [`step`](study.md#step); `katib` has those of [`targets.katib`](study.md#targetskatib).
+"""
+# What `study.md` describes.
+_OF_STUDIES = ("Domain", "KatibTarget", "MetricSpec", "Objective", "Step")
 
 
 def main(arguments: list[str]) -> int:
@@ -69,6 +81,7 @@ def all_pages() -> Iterator[tuple[str, str]]:
     yield "study.md", _file_page("study.yaml", _STUDY, study_sections(), STUDY)
     yield "pipeline.md", _file_page("pipeline.yaml", _PIPELINE, pipeline_sections(), PIPELINE, [_kinds()])
     yield "project.md", _file_page("project.yaml", _PROJECT, project_sections(), PROJECT)
+    yield "experiments.md", _file_page("experiments.yaml", _EXPERIMENTS, experiments_sections(), EXPERIMENTS)
     yield "algorithms.md", _algorithms()
 
 
@@ -80,6 +93,11 @@ def study_sections() -> list[Section]:
 def project_sections() -> list[Section]:
     """Returns the sections of a project file."""
     return sections(project_schema())
+
+
+def experiments_sections() -> list[Section]:
+    """Returns the one section of an experiment list."""
+    return sections(experiments_schema(), skip=_OF_STUDIES)
 
 
 def pipeline_sections() -> list[Section]:
@@ -146,7 +164,7 @@ def _file_page(
     kinds = {key.kind for section in found for key in section.keys}
     values = [meaning for kind, meaning in _VALUES.items() if kind in kinds]
     contents = ", ".join(f"[`{section.path}`](#{_anchor(section.path)})" for section in others)
-    parts = [f"# {name}", about.strip(), " ".join(values), f"Sections: {contents}.", _GENERATED]
+    parts = [f"# {name}", about.strip(), " ".join(values), f"Sections: {contents}." if others else "", _GENERATED]
     parts += ["## Keys of the file", _keys(own, examples), *(more or [])]
     for section in others:
         parts += [f"## `{section.path}`", section.meaning, _keys(section, examples)]

@@ -95,8 +95,12 @@ _ELSEWHERE = {
         "report metrics with kftune.report(val_loss=0.31)",
     ),
     **dict.fromkeys(
-        ("run", "tune", "train", "fit", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
+        ("run", "tune", "sweep", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
         "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study",
+    ),
+    **dict.fromkeys(
+        ("train", "fit", "evaluate", "Data", "Trainer"),
+        "from kftune.training import fit trains a typed model; kftune train MODEL trains one by its name",
     ),
     **dict.fromkeys(
         ("suggest_float", "suggest_int", "suggest_categorical", "trial", "get_next_parameter", "config", "get_config"),
@@ -108,7 +112,10 @@ _ELSEWHERE = {
     ),
     **dict.fromkeys(("render", "compile", "render_pipeline"), "from kftune.render import render, render_pipeline"),
     **dict.fromkeys(
-        ("Model", "ModelHparams", "OptimizerHparams", "SchedulerHparams", "CheckpointHparams", "EarlyStoppingHparams"),
+        (
+            *("Model", "ModelHparams", "RunHparams", "DataHparams", "TrainerHparams", "OptimizerHparams"),
+            *("SchedulerHparams", "CheckpointHparams", "EarlyStoppingHparams"),
+        ),
         "typed models are in kftune.training",
     ),
     "ModelHyperparameters": "from kftune.hparams import ModelHyperparameters",

@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from argument_mistakes import ARGUMENTS, SWITCHED
+from forked_kftune import forks
 from mistake_texts import REMEDY, record, recorded
 
 import kftune
 
 SNAPSHOTS = "mistakes.txt"
+Kftune = Callable[..., str]
 
 HPARAMS = '''
 from kftune import Choice, Hparam, Hparams, LogUniform
@@ -385,51 +387,52 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _kftune(arguments: list[str], folder: Path) -> str:
-    command = [sys.executable, "-m", "kftune", *arguments]
+@pytest.fixture(scope="module")
+def kftune_there(project: Path) -> Iterator[Kftune]:
+    """Runs a command of kftune in the folder."""
     # Where a traceback of a script has its carets is Python's business, and changes with it.
-    environment = {**os.environ, "PYTHONNODEBUGRANGES": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    printed = f"exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return printed.replace(str(folder.resolve()), "PROJECT").replace(sys.executable, "PYTHON")
+    with forks(project, {**os.environ, "PYTHONNODEBUGRANGES": "1"}) as there:
+
+        def run(*arguments: str) -> str:
+            done = there.run(arguments)
+            printed = f"exit {done.status}\n{done.output}"
+            return printed.replace(str(project.resolve()), "PROJECT").replace(sys.executable, "PYTHON")
+
+        yield run
 
 
-def _of_edit(edit: Edit, project: Path) -> str:
+def _of_edit(edit: Edit, project: Path, run: Kftune) -> str:
     assert edit.old in STUDY
     (project / "mistake.yaml").write_text(STUDY.replace(edit.old, edit.new, 1))
-    return _kftune(["show", "mistake.yaml"], project)
+    return run("show", "mistake.yaml")
 
 
-def _of_class(declaration: str, project: Path) -> str:
+def _of_class(declaration: str, project: Path, run: Kftune) -> str:
     source = f"from kftune import *\n\nclass Wrong(Hparams):\n    {declaration}\n"
     (project / "wrong_hparams.py").write_text(source)
-    return _kftune(["registry", "show", "wrong_hparams:Wrong"], project)
+    return run("registry", "show", "wrong_hparams:Wrong")
 
 
-def _of_script(script: str | None, project: Path, name: str) -> str:
+def _of_script(script: str | None, project: Path, run: Kftune, name: str) -> str:
     (project / "train.py").unlink(missing_ok=True)
     if script is not None:
         (project / "train.py").write_text(script + "\n")
     plain = ["budget.parallel=1", "algorithm.name=random", "~algorithm.settings"]
-    printed = _kftune(["run", "study.yaml", *plain, "--dir", f"runs-{name}"], project)
+    printed = run("run", "study.yaml", *plain, "--dir", f"runs-{name}")
     printed = printed.replace(str(Path(kftune.__file__).parent), "KFTUNE")
     printed = re.sub(r"\bline \d+", "line N", printed)
     printed = re.sub(r"\b(lr=\S+|units=\d+)", "VALUE", printed)
     return re.sub(r"\b\d+(\.\d+)? ?s\b", "N s", printed)
 
 
-def _texts(project: Path) -> dict[str, str]:
-    texts = {name: _of_edit(edit, project) for name, edit in EDITS.items()}
-    texts |= {name: _of_class(declaration, project) for name, declaration in CLASSES.items()}
-    texts |= {name: _kftune(arguments, project) for name, arguments in COMMANDS.items()}
-    for index, (name, script) in enumerate(SCRIPTS.items()):
-        texts[name] = _of_script(script, project, str(index))
-    return texts
-
-
 @pytest.fixture(scope="module")
-def texts(project: Path) -> dict[str, str]:
-    found = _texts(project)
+def texts(project: Path, kftune_there: Kftune) -> dict[str, str]:
+    run = kftune_there
+    found = {name: _of_edit(edit, project, run) for name, edit in EDITS.items()}
+    found |= {name: _of_class(declaration, project, run) for name, declaration in CLASSES.items()}
+    found |= {name: run(*arguments) for name, arguments in COMMANDS.items()}
+    for index, (name, script) in enumerate(SCRIPTS.items()):
+        found[name] = _of_script(script, project, run, str(index))
     record(SNAPSHOTS, found)
     return found
 

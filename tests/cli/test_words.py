@@ -61,6 +61,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ("list", "results"),
             ("resume", "run"),
             ("fit", "train"),
+            ("sweep", "run"),
             ("tune", "run"),
         ],
         *[("start", "run"), ("TUNE", "run"), ("validate", "lint"), ("submit", "render"), ("describe", "show")],

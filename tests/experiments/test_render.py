@@ -60,7 +60,11 @@ def test_lint_finds_nothing_to_refuse(folder: Path, capsys: pytest.CaptureFixtur
     assert "1 Experiment: 1 ok" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("options", [[], ["--strict-wrapper"]], ids=["as meant", "through Katib's shell"])
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param([], marks=pytest.mark.nightly), ["--strict-wrapper"]],
+    ids=["as meant", "through Katib's shell"],
+)
 def test_the_rendered_experiment_runs_here_with_the_values_of_the_list(folder: Path, options: list[str]):
     rendered(folder, "--experiments", "slow_and_sure", "slow")
     assert main(["run", "build/list.katib.yaml", "--dir", "r", "--working-dir", ".", "--plain", *options]) == 0

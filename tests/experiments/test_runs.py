@@ -97,6 +97,7 @@ def test_experiments_keep_their_names_in_folders_logs_and_commands(
         assert found.folder.output("slow") == out / "slow"
 
 
+@pytest.mark.nightly  # tests/seeds has the same from Python
 def test_when_all_have_failed_there_is_no_best_result(folder: Path):
     assert run(folder, "--experiments", "broken").returncode == 1
     assert results(folder)["best_result"] is None

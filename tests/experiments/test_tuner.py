@@ -1,11 +1,8 @@
-"""`HyperparameterTuner` and what reads its results, also with the models that read Khmer numbers, trained for real."""
+"""`HyperparameterTuner` and what reads its results."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,6 @@ import pytest
 import yaml
 from experiment_lists import LIST, project, started
 
-from kftune import yaml_text
 from kftune.errors import ConfigurationError, ExperimentFailedError, YamlError
 from kftune.experiments import (
     HyperparameterTuner,
@@ -21,27 +17,12 @@ from kftune.experiments import (
     get_best_hyperparameters,
     load_latest_results,
 )
-from kftune.training.digits.dataset import Recipe, generate
-from kftune.training.ocr.sizes import SIZES
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     project(tmp_path)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a tiny data set and tiny models, at the places where they are looked for."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("KFTUNE_DEVICE", "cpu")
-    generate(tmp_path / "generated_data" / "metadata.yaml", Recipe(train=16, val=8, test=8))
-    sizes = {name: {"channels": [2, 2, 2], "hidden": 4} for name in SIZES}
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "model_config.yaml").write_text(yaml_text.dump({"models": sizes}), encoding="utf-8")
     return tmp_path
 
 
@@ -56,6 +37,7 @@ def test_results_are_returned_and_saved_after_each_experiment(folder: Path):
     assert started(folder) == ["slow", "broken", "slow_and_sure"]
 
 
+@pytest.mark.nightly  # tests/seeds has the same
 def test_a_failed_experiment_is_an_error_only_if_asked_for(folder: Path):
     tuner = HyperparameterTuner(config_file="list.yaml", output_dir="out")
     with pytest.raises(
@@ -140,84 +122,3 @@ def test_a_config_of_groups_becomes_hyperparameters():
     }
     made = create_training_config(config)
     assert (made.batch_size, made.learning_rate, made.model_name, made.optimizer_type) == (64, 0.002, "medium", "adamw")
-
-
-CUSTOM_SCRIPT = '''\
-#!/usr/bin/env python3
-"""Custom hyperparameter tuning script."""
-
-import yaml
-from kftune.experiments import HyperparameterTuner
-
-def main():
-    # Create custom configuration
-    custom_config = {
-        'experiments': {
-            'my_experiment': {
-                'experiment_name': 'my_experiment',
-                'model': {'name': 'medium'},
-                'training': {
-                    'batch_size': 48,
-                    'learning_rate': 0.0015,
-                    'num_epochs': 35
-                },
-                'optimizer': {'type': 'adamw'},
-                'scheduler': {'type': 'cosine', 'warmup_epochs': 2}
-            }
-        },
-        'targets': {
-            'character_accuracy': 0.85,
-            'sequence_accuracy': 0.70
-        }
-    }
-
-    # Save configuration
-    with open('custom_config.yaml', 'w') as f:
-        yaml.dump(custom_config, f)
-
-    # Run experiments
-    tuner = HyperparameterTuner('custom_config.yaml')
-    results = tuner.run_experiments(['my_experiment'])
-
-    print(f"Experiment completed: {results['best_result']['best_val_char_accuracy']:.4f}")
-
-if __name__ == "__main__":
-    main()
-'''
-
-
-def test_a_script_that_writes_a_list_and_runs_it_needs_only_its_import_changed(tiny: Path):
-    (tiny / "custom.py").write_text(CUSTOM_SCRIPT)
-    done = subprocess.run([sys.executable, "custom.py"], cwd=tiny, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Experiment completed: 0." in done.stdout
-    best = (load_latest_results() or {})["best_result"]
-    assert list(best)[:7] == [
-        *("experiment_name", "status", "training_time", "best_val_char_accuracy", "best_val_seq_accuracy"),
-        *("final_train_loss", "total_epochs"),
-    ]
-    assert best["hyperparameters"] == {
-        **{"model_name": "medium", "batch_size": 48, "learning_rate": 0.0015, "weight_decay": 0.0001},
-        **{"loss_type": "crossentropy", "scheduler_type": "cosine", "optimizer_type": "adamw"},
-    }
-    assert (tiny / "training_output" / "my_experiment" / "model.pt").exists()
-
-
-@pytest.mark.nightly
-def test_of_the_three_presets_one_fails_and_the_others_complete(tiny: Path):
-    from places import ROOT
-
-    presets = ROOT / "pipelines" / "ocr" / "experiments.yaml"
-    names = ("conservative_small", "baseline_optimized", "high_learning_rate")
-    changes = [f"experiments.{name}.training.num_epochs=2" for name in names]
-    changes.append("experiments.baseline_optimized.data={metadata_path: nowhere/metadata.yaml}")
-    command = [sys.executable, "-m", "kftune", "experiments", "--config", str(presets), *changes]
-    done = subprocess.run(command, cwd=tiny, capture_output=True, text=True, check=False, env={**os.environ})
-    assert done.returncode == 1, done.stdout + done.stderr
-    results = load_latest_results() or {}
-    assert {each["experiment_name"]: each["status"] for each in results["all_results"]} == {
-        **dict.fromkeys(names, "completed"),
-        "baseline_optimized": "failed",
-    }
-    assert "there is no data set at nowhere/metadata.yaml" in results["all_results"][1]["error_message"]
-    assert results["all_results"][2]["hyperparameters"]["batch_size"] == 96

@@ -61,6 +61,22 @@ def test_a_file_with_only_a_trial_is_an_error_that_says_so(folder: Path):
     assert "trial.yaml:2:7: KT101 refused: this is a Katib Trial; lint checks Experiments, studies" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "what", "advice"),
+    [
+        ("experiments: {small: {}}\n", "an experiment list", "kftune experiments --config FILE checks all of it"),
+        ("name: mine\nnamespace: team-a\nregistry: [classes]\n", "a project", "give its folder, or one of its studies"),
+    ],
+)
+def test_another_file_of_kftune_is_answered_with_what_to_give(folder: Path, text: str, what: str, advice: str):
+    (folder / "other.yaml").write_text(text)
+    code, said = lint(folder, "other.yaml")
+    assert code == 1
+    assert f"this is {what}; lint checks Experiments" in said
+    assert f"    {advice}" in said
+    assert "apiVersion" not in said
+
+
 def test_a_trial_beside_an_experiment_is_no_error(folder: Path):
     (folder / "all.yaml").write_text(f"{EXAMPLE}---\n{TRIAL}")
     assert lint(folder, "all.yaml") == (0, "1 Experiment: 1 ok\n")

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import pytest
 from local_study import one_trial, sh, trials_in
+from places import ROOT
 from seed_project import kftune, write
 
 import kftune as kftune_package
@@ -135,6 +136,13 @@ def test_ranges_print_their_values():
     assert str(ranges) == (
         "{'lr0': LogUniform(low=0.1, high=0.2), 'batch': Choice(2, 4), 'optimizer': Choice('SGD', 'Adam')}"
     )
+
+
+def test_the_sample_ranges_and_metrics_are_a_study_of_the_detector():
+    found = load_study(ROOT / "pipelines" / "yolo" / "study.yaml")
+    assert found.space == {name: domain_from_spec(form) for name, form in TUNING["search"].items()}
+    assert {found.objective.metric, *(metric.name for metric in found.metrics)} == set(METRIC_DEFINITIONS)
+    assert (found.name, found.budget.max_trials, found.budget.parallel) == ("yolo-hpt-test", 6, 2)
 
 
 def test_an_unknown_type_of_a_range_is_an_error_not_a_warning():
@@ -267,6 +275,20 @@ def test_a_run_is_stopped_and_goes_on(project: Path):
     script.write_text(script.read_text().replace("60 *", "0 *"))
     kftune(project, "run", "study.yaml", "--plain", "algorithm.name=grid", "search.lr0=null")
     assert {trial.state for trial in trials_in(project / "runs" / "yolo-hpt-test")} == {"Succeeded"}
+
+
+def test_the_best_values_are_written_into_a_file_after_a_run(project: Path):
+    write(project, {"config.yaml": "yolo: # used for training\n  lr0: 0.11\n  batch: 2\n  optimizer: SGD # for now\n"})
+    changes = (
+        "algorithm.name=grid",
+        "search={lr0: {choice: [0.11, 0.15]}}",
+        "values={batch: 2, optimizer: SGD}",
+        "budget={max_trials: 2, parallel: 1}",
+    )
+    kftune(project, "run", "study.yaml", "--plain", *changes, "apply={to: config.yaml, at: yolo}")
+    assert (project / "config.yaml").read_text() == (
+        "yolo: # used for training\n  lr0: 0.15\n  batch: 2\n  optimizer: SGD # for now\n"
+    )
 
 
 # -- traps -------------------------------------------------------------------------------------------------------

@@ -6,21 +6,26 @@ Data and models are tiny, so that a real training takes a second.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from local_study import sh, study
 from places import ROOT
-from seed_project import kftune
 
 from kftune import yaml_text
-from kftune.errors import HparamsError, KftuneError, UnknownNameError
+from kftune.errors import (
+    DataLoaderError,
+    HparamsError,
+    KftuneError,
+    ModelCreationError,
+    UnknownNameError,
+)
+from kftune.experiments import (
+    create_training_config,
+)
 from kftune.hparams.models.ocr import OcrHparams
-from kftune.local import run_study
 from kftune.study import load_study
 from kftune.training.digits.dataset import Recipe, generate
 from kftune.training.ocr import (
@@ -32,6 +37,8 @@ from kftune.training.ocr import (
     setup_training_environment,
     train,
 )
+from kftune.training.ocr.batches import Batch
+from kftune.training.ocr.loop import Training
 from kftune.training.ocr.sizes import SIZES
 
 DEFAULTS = {
@@ -162,7 +169,7 @@ def test_each_field_has_its_name_and_default(name: str):
 
 
 def test_each_key_of_the_schema_sets_its_field():
-    made = OcrHparams.from_experiment(EXPERIMENT).to_dict()
+    made = create_training_config(EXPERIMENT).to_dict()
     assert made["experiment_name"] == "every_key"
     assert {name for name in DEFAULTS if made[name] == DEFAULTS[name]} == {
         *("vocab_size", "max_sequence_length", "output_dir"),  # the schema has no key for them
@@ -293,25 +300,11 @@ def test_a_training_tracks_losses_accuracies_rate_time_and_parameters(
     assert summary["parameters"] == sum(each.numel() for each in create_model_from_config(tiny).parameters())
 
 
-def test_without_its_package_tensorboard_is_said_to_have_no_effect(
-    tiny: OcrHparams, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    train(tiny.override("use_tensorboard=true", "num_epochs=1"))
-    assert "use_tensorboard has no effect: the package tensorboard is not installed" in capsys.readouterr().out
-    assert not Path("training_output/tiny/tensorboard").exists()
-
-
 def test_the_monitor_of_early_stopping_must_be_a_metric_and_fit_its_mode():
     with pytest.raises(HparamsError, match="early_stopping_monitor"):
         OcrHparams.from_experiment({"early_stopping": {"monitor": "val_acc"}})
     with pytest.raises(HparamsError, match="early_stopping_mode must be min for val_loss"):
         OcrHparams.from_experiment({"early_stopping": {"monitor": "val_loss", "mode": "max"}})
-
-
-def test_without_a_training_that_succeeded_there_is_no_best_one(tmp_path: Path):
-    run_study(study(sh("exit 1"), trials=2), tmp_path)
-    assert "no trial" in kftune(tmp_path, "best", ".", status=1)
 
 
 def test_errors_of_a_configuration_are_value_errors_and_errors_of_kftune():
@@ -329,3 +322,32 @@ def test_the_targets_of_the_document_end_a_study():
     }
     found = load_study(ROOT / "pipelines" / "ocr" / "study.yaml", [f"stopping.target={json.dumps(target)}"])
     assert [type(rule).__name__ for rule in found.stopping] == ["Asha", "Target"]
+
+
+# -- errors and memory ---------------------------------------------------------------------------------------------
+
+
+def test_a_model_or_data_that_cannot_be_made_have_their_own_errors(tiny: OcrHparams):
+    with pytest.raises(DataLoaderError, match="there is no data set at nowhere"):
+        create_data_loaders(tiny.override("metadata_path=nowhere/metadata.yaml"))
+    Path("sizes.yaml").write_text("models: {small: {channels: []}}")
+    with pytest.raises(ModelCreationError, match="small"):
+        create_model_from_config(tiny)
+
+
+class Scarce(Training):
+    """A training that has memory for four pictures at a time."""
+
+    def _gradients(self, piece: Batch, share: float) -> tuple[torch.Tensor, list[str]]:
+        if len(piece[0]) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super()._gradients(piece, share)
+
+
+def test_a_training_falls_back_to_smaller_pieces_when_memory_runs_out(
+    tiny: OcrHparams, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("kftune.training.ocr.loop.Training", Scarce)
+    assert train(tiny.override("num_epochs=1")) == 0
+    summary = json.loads(Path("training_output/tiny/summary.json").read_text())
+    assert [each["batch_size"] for each in summary["fallbacks"]] == [[8, 4]]

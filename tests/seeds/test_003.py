@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from local_study import Net, one_trial, sh, study, trials_in
@@ -12,7 +14,7 @@ from places import CIRCUITS
 from seed_project import kftune
 from stopping_examples import histories
 
-from kftune import Choice, LogUniform
+from kftune import Choice, LogUniform, yaml_text
 from kftune.errors import DomainError, HparamsError, RunError, StudyError
 from kftune.hparams.models.lstm import LstmHparams
 from kftune.local import run_study
@@ -20,6 +22,12 @@ from kftune.render import render
 from kftune.stopping import TrialRule
 from kftune.study import Study, load_study
 from kftune.training.data import load_circuit
+from kftune.tuning import (
+    compare_tuning_runs,
+    generate_circuits_yaml_snippet,
+    get_best_trial_results,
+    submit_tuning_job,
+)
 
 # What the document searches, and how it ends trials.
 SPACE = {
@@ -32,6 +40,10 @@ BANDIT = "stopping={bandit: {interval: 5, slack_factor: 0.1, delay: 10}}"
 # Points of that space that train in seconds.
 GOOD = {"lstm_units": 32, "learning_rate": 0.005, "epochs": 30, "batch_size": 64}
 BAD = {**GOOD, "learning_rate": 0.0001}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def circuits(*overrides: str) -> Study:
@@ -150,6 +162,67 @@ def test_a_circuit_has_its_values_in_the_file_of_circuits(circuit: str):
     found = LstmHparams.from_yaml(CIRCUITS / "circuits.yaml", key=circuit.replace("/", "."))
     assert found.circuit == circuit
     assert circuits(f"values.circuit={circuit}", "name=other").fixed["circuit"] == circuit
+
+
+# The training is a formula here; a learning rate of 0.005 is the best one.
+TUNED = """\
+name: circuit01
+hparams: LstmHparams
+values: {circuit: PLANT001/CIRCUIT01, epochs: 30, batch_size: 32, lstm_units: 64}
+search: {learning_rate: {choice: [0.001, 0.005]}}
+objective: {metric: val_loss, direction: minimize}
+algorithm: {name: grid}
+budget: {max_trials: 2, parallel: 1}
+step: {command: [sh, -c, 'case "$0 $*" in *learning_rate=0.005*) echo val_loss=0.25;; *) echo val_loss=0.5;; esac']}
+"""
+PLACE = "PLANT001/CIRCUIT01"
+
+
+@pytest.fixture
+def tuned(tmp_path: Path) -> Path:
+    """A folder with a study that has run, with the values of the file as the first trial."""
+    shutil.copy(CIRCUITS / "circuits.yaml", tmp_path)
+    (tmp_path / "study.yaml").write_text(TUNED)
+    kftune(tmp_path, "run", "study.yaml", "--plain", "--baseline-from", "circuits.yaml", "--at", PLACE)
+    return tmp_path
+
+
+def test_the_best_values_are_written_into_the_file_of_circuits_and_nothing_else(tuned: Path):
+    before = (tuned / "circuits.yaml").read_text()
+    said = kftune(tuned, "apply", "study.yaml", "--to", "circuits.yaml", "--at", PLACE, "--yes")
+    assert "val_loss 0.25, baseline 0.5" in said
+    wanted = before.replace("learning_rate: 0.001", "learning_rate: 0.005", 1)
+    assert (tuned / "circuits.yaml").read_text() == wanted
+
+
+def test_a_branch_has_the_change_and_the_text_of_a_pull_request(tuned: Path):
+    git(tuned, "init", "--quiet", "--initial-branch=main")
+    git(tuned, "config", "user.name", "Ada")
+    git(tuned, "config", "user.email", "ada@example.com")
+    git(tuned, "add", "circuits.yaml", "study.yaml")
+    git(tuned, "commit", "--quiet", "--message=First")
+    said = kftune(tuned, "apply", "study.yaml", "--to", "circuits.yaml", "--at", PLACE, "--yes", "--branch")
+    assert "- learning_rate: 0.001 -> 0.005" in said
+    assert "+    learning_rate: 0.005" in git(tuned, "show", "kftune/circuit01-plant001-circuit01")
+    assert git(tuned, "branch", "--show-current") == "main\n"
+
+
+def test_the_functions_of_the_helper_have_their_names_here(tmp_path: Path):
+    (tmp_path / "study.yaml").write_text(TUNED)
+    job = submit_tuning_job(tmp_path / "study.yaml")
+    other = submit_tuning_job(
+        tmp_path / "study.yaml",
+        "name=circuit02",
+        "values.circuit=PLANT001/CIRCUIT02",
+        "search.learning_rate.choice=[0.001]",
+    )
+    best = get_best_trial_results(job)
+    assert (best.value, best.hyperparameters) == (0.25, {"learning_rate": 0.005})
+    snippet = generate_circuits_yaml_snippet(best, PLACE)
+    values: Any = yaml_text.load(snippet)
+    assert values["PLANT001"]["CIRCUIT01"]["learning_rate"] == 0.005
+    assert kftune(tmp_path, "snippet", "study.yaml", "--at", PLACE) == snippet
+    assert [row["study"] for row in compare_tuning_runs([other, job])] == ["circuit01", "circuit02"]
 
 
 def test_the_best_values_and_those_of_the_file_can_be_compared():

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
+from seed_project import kftune, write
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from kftune import Hparam, Hparams, yaml_text
+from kftune.cli import main
 from kftune.errors import HparamsError, KftuneError, YamlError
 from kftune.training import (
     CheckpointHparams,
@@ -187,9 +189,12 @@ def test_a_file_gives_the_groups_of_a_model(file: Path):
     assert model_hparams.optimizer.kwargs == {"lr": 0.001, "weight_decay": 0.01}
 
 
-def test_a_config_blueprint_is_what_a_class_writes(tmp_path: Path):
-    (tmp_path / "blueprint.yaml").write_text(MyRun().to_yaml())
-    assert MyRun.from_yaml(tmp_path / "blueprint.yaml") == MyRun()
+def test_a_config_blueprint_is_written_from_the_class(tmp_path: Path):
+    kftune(tmp_path, "init", "kftune.training:RunHparams", "-o", "config_blueprint.yaml")
+    text = (tmp_path / "config_blueprint.yaml").read_text()
+    assert "module_name: torch.optim.Adam" in text
+    assert "save_top_k: 3" in text
+    assert RunHparams.from_yaml(tmp_path / "config_blueprint.yaml") == RunHparams()
 
 
 # -- the model ---------------------------------------------------------------------------------------------------
@@ -253,6 +258,18 @@ def test_a_script_reads_a_file_and_overrides_as_hydra_does(tmp_path: Path):
 def test_a_key_that_nothing_reads_cannot_be_added():
     with pytest.raises(HparamsError, match="new_key"):
         MyRun.from_args(["+new_key=new_value"])
+
+
+def test_a_config_is_found_by_its_name_in_the_folder_of_configs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("KFTUNE_CONFIG_PATH", str(tmp_path / "configs"))
+    write(tmp_path, {"configs/your_config.yaml": yaml_text.dump({"model": MODEL_CONFIG})})
+    given = ("--config-name", "your_config", "model.optimizer.kwargs.lr=0.0005", "~model.early_stopping")
+    assert main(["train", "kftune.training:RunHparams", *given, "--print-config"]) == 0
+    found: Any = yaml_text.load(capsys.readouterr().out)
+    assert found["model"]["optimizer"]["kwargs"] == {"lr": 0.0005, "weight_decay": 0.01}
+    assert found["model"]["early_stopping"] is None
 
 
 # -- traps -------------------------------------------------------------------------------------------------------

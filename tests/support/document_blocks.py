@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from places import CIRCUITS, ROOT
 
 from kftune import yaml_text
+from kftune.experiments.file import Experiments, list_from_dict
 from kftune.pipeline import Pipeline, pipeline_from_dict
 from kftune.project import Project
 from kftune.study import Study, study_from_dict
@@ -72,9 +73,11 @@ def blocks(document: Path) -> list[Block]:
     return [Block(match["language"], match["code"], match["reason"]) for match in found]
 
 
-def whole(code: str) -> Study | Pipeline | Project:
-    """Returns the study, pipeline or project that a YAML block is a part of: the block laid over a whole one."""
+def whole(code: str) -> Study | Pipeline | Project | Experiments:
+    """Returns what a YAML block is a part of: the block laid over a whole study, pipeline or project, or a list."""
     part: Any = yaml_text.load(code)
+    if "experiments" in part:
+        return list_from_dict(part)
     if PROJECT_KEYS & set(part):
         return Project.model_validate({**WHOLE_PROJECT, **part})
     if PIPELINE_KEYS & set(part):

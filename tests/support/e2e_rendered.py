@@ -17,6 +17,7 @@ from places import ROOT
 
 from kftune import yaml_text
 from kftune.errors import RenderError
+from kftune.experiments.file import Experiments
 from kftune.katib.go.reading import pieces, read
 from kftune.project import Project
 from kftune.render import PIPELINE_TARGETS, TARGETS, render, render_pipeline
@@ -136,7 +137,7 @@ def _rendered_by(document: Path, source: str, folder: Path) -> Iterator[Rendered
 
 def _rendered_part(source: str, code: str) -> Iterator[Rendered | NotRendered]:
     made = whole(code)
-    if isinstance(made, Project):  # renders the files of a folder, and a block has none
+    if isinstance(made, (Project, Experiments)):  # a project renders the files of a folder; a list has its own command
         return
     for target in TARGETS if isinstance(made, Study) else PIPELINE_TARGETS:
         try:

@@ -249,6 +249,7 @@ def test_a_process_that_runs_out_of_memory_tries_a_smaller_batch(output_dir: Pat
     assert (change["batch_size"], change["accumulate"]) == ([64, 32], [1, 2])
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_fallback_can_be_switched_off():
     done = child("--trainer.fallback.enabled=false", WIDE="2000000", LIMIT_MIB="450")

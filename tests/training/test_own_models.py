@@ -179,7 +179,9 @@ def test_a_cluster_gets_the_same_command_line(project: Path):
     }
 
 
-@pytest.mark.parametrize("program", [["kftune", "train"], ["kftune.training"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "program", [["kftune", "train"], pytest.param(["kftune.training"], marks=pytest.mark.nightly)], ids=" ".join
+)
 def test_sigterm_ends_it_with_143_after_its_own_cleaning_up(project: Path, program: list[str]):
     registered(project, "net_training:sleep")
     command = [sys.executable, "-m", *program, "net"]
@@ -269,6 +271,7 @@ assert "torch" not in sys.modules and "numpy" not in sys.modules
 TYPED = {"PYTHONPATH": str(ROOT / "tests" / "support")}
 
 
+@pytest.mark.nightly  # docs/guides/typed-models.md does the same
 def test_a_typed_model_is_trained_with_its_blueprint(tmp_path: Path):
     (tmp_path / "config.yaml").write_text(blueprint(RunHparams))
     overrides = ["trainer.max_epochs=1", "model.optimizer.kwargs.lr=0.01", "--metrics=m.json"]

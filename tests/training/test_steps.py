@@ -360,6 +360,7 @@ class ByHand:
         return text if wanted == "str" else typed_value(json.loads(text), wanted)
 
 
+@pytest.mark.nightly  # the tests above run each step
 @pytest.mark.slow
 def test_the_circuits_pipeline_runs_from_readings_to_a_registered_model(tmp_path: Path):
     pipeline = load_pipeline(CIRCUITS / "pipeline.yaml")

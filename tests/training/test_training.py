@@ -228,6 +228,7 @@ def test_torch_uses_the_threads_that_omp_num_threads_allows():
     assert done.stdout.strip() == os.environ["OMP_NUM_THREADS"] == "1"
 
 
+@pytest.mark.nightly  # the default run has two processes of a typed model
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(output_dir: Path, capsys: pytest.CaptureFixture[str]):
     arguments = ["lstm", "--lstm_units=16", "--epochs=2", "--batch_size=31"]

@@ -41,7 +41,7 @@ COMMANDS = {
 # What other tools call their commands -> what to write here.
 _OTHER_WORDS = {
     **dict.fromkeys(("create", "add", "scaffold", "startproject"), "kftune new hparams NAME"),
-    **dict.fromkeys(("tune", "start", "execute", "optimize", "search", "study"), "kftune run FILE"),
+    **dict.fromkeys(("tune", "start", "execute", "optimize", "search", "study", "sweep", "hpo"), "kftune run FILE"),
     "fit": "kftune train MODEL",
     **dict.fromkeys(("resume", "continue", "restart"), "kftune run FILE, which goes on where a run stopped"),
     **dict.fromkeys(("list", "ls", "trials", "export"), "kftune results FILE"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune import yaml_text
 from kftune.earlystopping.names import with_service
@@ -26,6 +26,9 @@ from kftune.lint.trial.advice import advice_findings
 from kftune.lint.trial.findings import trial_findings
 from kftune.lint.trial.run_object import run_object
 from kftune.lint.trial.stopping import STOPPING_NAME, meant_by, stopping_findings
+
+if TYPE_CHECKING:
+    from kftune.spec.kind import Kind, KindName
 
 _LONGEST = 240
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
@@ -109,8 +112,11 @@ def _refusals(document: Document, verdict: Verdict, cluster: Cluster) -> Iterato
             code = "KT102"
         if "Kind" in verdict.message and verdict.stage == "decode":
             code = "KT118"
-        message = _unknown_kind(document) if code == "KT101" else _short(verdict.message)
-        yield finding(code, verdict.path, message + (_read_as(document, verdict.path) if code == "KT103" else ""))
+        if code == "KT101":
+            yield _other_kind(document, verdict.path)
+        else:
+            message = _short(verdict.message) + (_read_as(document, verdict.path) if code == "KT103" else "")
+            yield finding(code, verdict.path, message)
     for reason in verdict.reasons:
         code = code_of_reason(reason.field, reason.detail)
         more = " (bytes of UTF-8 count)" if reason.detail.startswith("must be no more than ") else ""
@@ -135,13 +141,28 @@ def _read_as(document: Document, path: Path) -> str:
     return f"; YAML reads {written} as {read}" if written != read else f"; {written} has no quotes"
 
 
-def _unknown_kind(document: Document) -> str:
-    """Returns what a document is, or was meant to be, in place of an Experiment."""
+# What to give in place of a file that is right, but not for lint.
+_IN_PLACE_OF: dict[KindName, str] = {
+    "experiment list": "kftune experiments --config FILE checks all of it before it runs; "
+    "lint what kftune experiments --config FILE --render --out DIR writes",
+    "project": "give its folder, or one of its studies and pipelines",
+    "Katib object": "Katib makes it from an Experiment, so give the Experiment",
+}
+
+
+def _other_kind(document: Document, path: Path) -> Finding:
+    """Returns the finding about a document that is no Experiment, with what to give in its place."""
     from kftune.spec.kind import kind_of
 
+    kind = kind_of(document.value)
+    found = finding("KT101", path, _unknown_kind(document, kind))
+    return found if kind.problem else found._replace(remedy=_IN_PLACE_OF.get(kind.name, found.remedy))
+
+
+def _unknown_kind(document: Document, kind: Kind) -> str:
+    """Returns what a document is, or was meant to be, in place of an Experiment."""
     if document.value is None:
         return "the document is empty"
-    kind = kind_of(document.value)
     if kind.problem and document.text("kind") == KIND.lower():
         return f"{kind.problem} (kubectl create takes it, server-side apply refuses it)"
     if kind.name == "other":

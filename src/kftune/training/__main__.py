@@ -44,7 +44,10 @@ hyperparameters; of two values for one, the later one counts, and files count le
             prints the hyperparameters, with where each comes from, and trains nothing
 
 other arguments; a hyperparameter of the same name has precedence:
-  --data    data to train with: what the data step of the model writes (lstm: data, ocr: ocr-data)
+  --data    data to train with, if the model takes some:
+            lstm: the file that the step data writes; ocr: the folder that ocr-data writes, or its metadata.yaml;
+            yolo: the file that detector-data writes, such as digits/data.yaml; detector: none, it draws its own;
+            a model of yours: what its function takes as data
   -o, --model
             folder to write
   --metrics, --train_loss, --val_loss, --val_mae, --val_char_accuracy, --val_seq_accuracy

@@ -68,6 +68,7 @@ def limited(hparams: OcrHparams) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.nightly  # the default run has a typed model in such a process
 def test_a_process_with_too_little_memory_goes_on_with_smaller_pieces(values: dict[str, Any]):
     hparams = OcrHparams(**{**values, "model_name": "medium", "batch_size": 128, "num_epochs": 1})
     done = limited(hparams)

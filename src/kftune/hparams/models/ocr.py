@@ -68,7 +68,7 @@ class OcrHparams(Hparams):
     keep_n_checkpoints: int = Hparam(3, ge=1)
     """How many of these checkpoints are kept, the newest."""
     use_tensorboard: bool = Hparam(True)
-    """Whether metrics are written for TensorBoard too, where the package tensorboard is installed."""
+    """Whether metrics are written for TensorBoard too."""
 
     loss_type: Literal["crossentropy", "ctc"] = Hparam("crossentropy")
     """Loss of a decoder with attention. The model ctc is always trained with the CTC loss."""

@@ -31,6 +31,7 @@ from kftune.training.lightning.keeping import Keeper, Names, Stopping
 from kftune.training.lightning.loggers import loggers_of
 from kftune.training.lightning.model import STAGES, Model
 from kftune.training.lightning.output import LAST, FitResult, Run
+from kftune.training.lightning.script_errors import ends_scripts_with_one_line
 from kftune.training.lightning.stopping import Stopped, StopRequest
 from kftune.training.memory import memory_problem
 from kftune.training.process import keep_threads_in_quota
@@ -46,6 +47,7 @@ _HINTS = (
 _LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric")
 
 
+@ends_scripts_with_one_line()
 def fit(
     model: Model[Any],
     data: Any,
@@ -60,6 +62,7 @@ def fit(
     """Trains a model. It reports each epoch as a metric line, and keeps the best checkpoints and the last one.
 
     SIGTERM and SIGINT write a checkpoint and end the process with 143 or 130. The same command goes on from there.
+    A HparamsError or UsageError that no code of a script catches ends it with one line, without a traceback.
 
     Args:
         model: The model.
@@ -104,6 +107,7 @@ def fit(
     return result
 
 
+@ends_scripts_with_one_line()
 def evaluate(
     model: Model[Any], data: Any, trainer: TrainerHparams | Mapping[str, Any] | None = None, *, checkpoint: str | Path
 ) -> dict[str, float]:

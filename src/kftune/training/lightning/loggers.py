@@ -3,14 +3,65 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from kftune.errors import MissingExtraError
 from kftune.hparams.models.training import TrainerHparams
-from kftune.training.lightning.event_file import EventFiles
+from kftune.training.event_file import EventFile
+
+
+class TensorBoardFiles(Logger):
+    """A logger of Lightning that writes files for TensorBoard, which need not be installed.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._file = EventFile(folder)
+
+    @property
+    def name(self) -> str:
+        """The name of the logger."""
+        return "tensorboard"
+
+    @property
+    def version(self) -> str:
+        """Nothing: each training has a folder of its own."""
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Does nothing: hparams.json in the output folder has them.
+
+        Args:
+            params: The hyperparameters.
+            *args: Nothing.
+            **kwargs: Nothing.
+        """
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Writes metrics.
+
+        Args:
+            metrics: Name -> value.
+            step: The step that they belong to.
+        """
+        self._file.add(step or 0, metrics)
 
 
 def loggers_of(hparams: TrainerHparams, folder: Path) -> list[Logger]:
@@ -28,7 +79,7 @@ def loggers_of(hparams: TrainerHparams, folder: Path) -> list[Logger]:
 
 
 def _tensorboard(_experiment: str, folder: Path) -> Logger:
-    return EventFiles(folder / "tensorboard")
+    return TensorBoardFiles(folder / "tensorboard")
 
 
 def _wandb(experiment: str, folder: Path) -> Logger:

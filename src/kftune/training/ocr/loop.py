@@ -6,6 +6,7 @@ import copy
 import math
 import os
 import platform
+import shutil
 import signal
 import time
 from dataclasses import asdict, dataclass, field
@@ -20,9 +21,9 @@ from kftune.errors import HparamsError, MetricError
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.metrics import report
 from kftune.training import checkpoint
+from kftune.training.event_file import EventFile
 from kftune.training.ocr.batches import Batch, Order, create_data_loaders
 from kftune.training.ocr.checkpoints import Checkpoints
-from kftune.training.ocr.events import EventFiles
 from kftune.training.ocr.measuring import measure, outputs_of, texts_of
 from kftune.training.ocr.model import Reader, create_model_from_config
 from kftune.training.ocr.parts import (
@@ -119,6 +120,7 @@ class Training:
         state = checkpoints.newest(self.hparams) if self.hparams.resume else None
         if state is None:
             checkpoints.remove()
+            shutil.rmtree(folder / "tensorboard", ignore_errors=True)
             checkpoint.start_output(folder, self.hparams)
         else:
             self._take_over(state, folder)
@@ -143,7 +145,7 @@ class Training:
         """
         started, hparams, summary = time.monotonic(), self.hparams, self.summary
         checkpoints = Checkpoints(folder, hparams.keep_n_checkpoints)
-        events = EventFiles(folder / "tensorboard") if hparams.use_tensorboard else None
+        events = EventFile(folder / "tensorboard") if hparams.use_tensorboard else None
         done = self._state()
         saved = summary["epochs"]
         while summary["epochs"] < hparams.num_epochs and not self._is_out_of_patience():
