@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from kftune._version import __version__
 
 if TYPE_CHECKING:
+    from kftune.api.tune import tune
+    from kftune.api.tuned import Best, Tuned
     from kftune.domains import (
         Choice,
         Conditional,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from kftune.study import Study, load_study
 
 _HOMES = {
+    "kftune.api.tune": ("tune",),
+    "kftune.api.tuned": ("Best", "Tuned"),
     "kftune.domains": (
         *("Choice", "Conditional", "Constant", "Discrete", "Domain", "IntUniform", "LogNormal", "LogUniform"),
         *("Normal", "Ordinal", "QLogNormal", "QLogUniform", "QNormal", "QUniform", "ReverseLogUniform", "Uniform"),
@@ -51,6 +55,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "HPARAMS_REGISTRY",
+    "Best",
     "Choice",
     "Conditional",
     "Constant",
@@ -70,11 +75,13 @@ __all__ = [
     "QUniform",
     "ReverseLogUniform",
     "Study",
+    "Tuned",
     "Uniform",
     "__version__",
     "load_study",
     "register",
     "report",
+    "tune",
 ]
 
 
@@ -95,8 +102,8 @@ _ELSEWHERE = {
         "report metrics with kftune.report(val_loss=0.31)",
     ),
     **dict.fromkeys(
-        ("run", "tune", "train", "fit", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
-        "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study",
+        ("run", "train", "fit", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
+        "run a study with kftune.tune('study.yaml'), or a function of hyperparameters with kftune.tune(objective)",
     ),
     **dict.fromkeys(
         ("suggest_float", "suggest_int", "suggest_categorical", "trial", "get_next_parameter", "config", "get_config"),
