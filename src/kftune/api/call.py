@@ -57,8 +57,8 @@ def _found(name: str) -> Any:
     if found is None:
         where = getattr(sys.modules[module], "__file__", None) or "built in"
         raise UsageError(
-            f"the module {module} must have {dotted}, but the one that a trial's process finds ({where}) has none; give "
-            f"the file a name that no other module has, or define {dotted} outside of if __name__ == '__main__'"
+            f"the module {module} must have {dotted}, but the one that a trial's process finds ({where}) has none; "
+            f"give the file a name that no other module has, or define {dotted} outside of if __name__ == '__main__'"
         )
     return found
 

@@ -19,7 +19,7 @@ from kftune.local.study.events import OnEvent
 from kftune.local.views import study_view
 from kftune.results import open_results, slug
 from kftune.results.records import UNSUCCESSFUL
-from kftune.runs import RUNS
+from kftune.runs import RUNS, make_results_folder
 from kftune.study import Study, load_study
 
 H = TypeVar("H", bound=Hparams)
@@ -114,6 +114,7 @@ def tune(
         )
     job = _job(what, hparams, options)
     folder = (job.place.parent / RUNS / slug(job.study.name)) if dir is None else Path(dir)
+    make_results_folder(folder)
     given: dict[str, Any] = {"gpus": gpus, "fresh": fresh, "retry_failed": retry_failed, "study_path": job.place}
     if on_event is None and show:
         with study_view(sys.stdout, [f"kftune best {folder}"], plain=True) as view:

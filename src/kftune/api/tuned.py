@@ -44,6 +44,9 @@ class Best(Generic[H_co]):
         """Its value of the objective, the first one of several."""
         return float(self.trial.objective or 0.0)
 
+    def __repr__(self) -> str:
+        return f"<Best {self.name}: {self.value:g}; {self.hparams}>"
+
 
 class Tuned(Generic[H_co]):
     """The results of a study, read from its folder when they are asked for.
