@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Self, SupportsFloat, SupportsIndex, TypeVar, Unpack, overload
 
-from kftune.api.options import Options, changed, study_of
+from kftune.api.options import Options, changed, study_at, study_of
 from kftune.api.tuned import Best, Tuned
 from kftune.errors import RunError, UsageError
 from kftune.hparams import Hparams
@@ -26,7 +26,7 @@ from kftune.results.store import Store
 from kftune.revision import revision_of
 from kftune.runs import RUNS, make_results_folder
 from kftune.stopping import TrialRule
-from kftune.study import Study, load_study
+from kftune.study import Study
 from kftune.study.retries import NO_RETRIES
 
 H = TypeVar("H", bound=Hparams)
@@ -374,7 +374,7 @@ def ask_tell(
     elif isinstance(what, Study):
         study = changed(what, options)
     elif isinstance(what, str | Path):
-        study, place = changed(load_study(what), options), Path(what).parent
+        study, place = changed(study_at(Path(what)), options), Path(what).parent
     else:
         raise UsageError(f"ask_tell takes a study, its file or a class of hyperparameters, but got {what!r:.80}")
     folder = place / RUNS / slug(study.name) if dir is None else Path(dir)

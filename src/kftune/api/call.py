@@ -51,14 +51,14 @@ def _prepared(function: str, hparams: str, arguments: Sequence[str]) -> tuple[An
 def _found(name: str) -> Any:
     """Returns the function or class that ``module:name`` names."""
     module, _, dotted = name.partition(":")
-    found = importlib.import_module(module)
+    found: Any = importlib.import_module(module)
     for part in dotted.split("."):
-        found = getattr(found, part, None)  # type: ignore[assignment]
+        found = getattr(found, part, None)
     if found is None:
         where = getattr(sys.modules[module], "__file__", None) or "built in"
         raise UsageError(
-            f"the module {module} must have {dotted}, but the one that a trial's process finds ({where}) has none; "
-            f"give the file a name that no other module has, or define {dotted} outside of if __name__ == '__main__'"
+            f"a trial's process finds no {dotted} in {where}; define it there outside of if __name__ == '__main__', "
+            f"and give the file a name that no other module has"
         )
     return found
 

@@ -67,9 +67,9 @@ def _check_found(function: Function[Any], shown: str) -> None:
     found: object = sys.modules.get(name)
     for part in shown.split("."):
         found = getattr(found, part, None)
-    # A decorated function has the name of the one inside; the module has the one that is called.
-    if not callable(found):
-        raise UsageError(f"the processes of trials look for {name}:{shown}, but there is none; {_REMEDY}")
+    if found is not function:
+        what = "there is none" if found is None else "that is another one"
+        raise UsageError(f"the processes of trials look for {name}:{shown}, but {what}; {_REMEDY}")
 
 
 def _class_of(function: Function[Any]) -> type[Hparams]:
@@ -77,7 +77,8 @@ def _class_of(function: Function[Any]) -> type[Hparams]:
     parameters = [*inspect.signature(function).parameters]
     if not parameters:
         raise UsageError(
-            f"{function.__qualname__} must take the hyperparameters, but takes nothing; def f(h: MyHparams)"
+            f"{function.__qualname__} must take the hyperparameters, but takes nothing; write "
+            f"def {function.__name__}(h: MyHparams)"
         )
     try:
         found = get_type_hints(function).get(parameters[0])
@@ -106,7 +107,10 @@ def step_of(call: Called, metric: str) -> dict[str, Any]:
     if hparams.startswith("__main__:"):
         raise UsageError(_IN_CELL.format(name=call.hparams.__name__))
     if "<locals>" in hparams:
-        raise UsageError(f"each trial finds the class by its name, but {hparams} is inside a function; {_REMEDY}")
+        raise UsageError(
+            f"each trial finds the class by its name, but {hparams} is inside a function; write it at the "
+            f"top of a .py file"
+        )
     return {
         "module": "kftune.api.call",
         "args": (call.function, hparams, metric),

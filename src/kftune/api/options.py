@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from kftune.domains import Domain
-from kftune.errors import UsageError, suggestion
+from kftune.errors import UsageError, near_files, suggestion
 from kftune.hparams import Hparams
 from kftune.spec.part import Part
-from kftune.study import Algorithm, Objective, Study
-from kftune.study.model import Budget
+from kftune.study import Algorithm, Budget, Objective, Study, load_study
 
 
 class Options(TypedDict, total=False):
@@ -59,6 +59,22 @@ class Options(TypedDict, total=False):
 
 _BUDGET = tuple(name for name in Options.__annotations__ if name in Budget.model_fields)
 _SHORT = {*_BUDGET, "direction", "seed", "algorithm", "objective"}
+
+
+def study_at(path: Path) -> Study:
+    """Returns the study of a file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: There is no such file.
+        StudyError: The study is invalid.
+        YamlError: The file is not YAML.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}{near_files(str(path))}")
+    return load_study(path)
 
 
 def changed(study: Study, options: Mapping[str, Any]) -> Study:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack, overload
 
 from kftune.api.call import IMPORTING
 from kftune.api.functions import Function, called, step_of
-from kftune.api.options import Options, changed, study_of
+from kftune.api.options import Options, changed, study_at, study_of
 from kftune.api.tuned import Tuned
 from kftune.errors import RunError, UsageError
 from kftune.hparams import Hparams
@@ -20,7 +20,7 @@ from kftune.local.views import study_view
 from kftune.results import open_results, slug
 from kftune.results.records import UNSUCCESSFUL
 from kftune.runs import RUNS, make_results_folder
-from kftune.study import Study, load_study
+from kftune.study import Study
 
 H = TypeVar("H", bound=Hparams)
 
@@ -130,7 +130,7 @@ def _job(what: Any, hparams: type[Hparams] | None, options: Mapping[str, Any]) -
         if hparams is not None:
             raise UsageError("hparams is for a function; a study has its own class, so leave it out")
         path = Path.cwd() / "study.yaml" if isinstance(what, Study) else Path(what)
-        study = what if isinstance(what, Study) else load_study(path)
+        study = what if isinstance(what, Study) else study_at(path)
         return _Job(changed(study, options), path)
     call = called(what, hparams)
     first = study_of(call.hparams, call.name.replace("_", "-"), {"command": ("function",)}, options)
@@ -146,5 +146,12 @@ def _check(outcome: Outcome, folder: Path) -> None:
         return
     with open_results(folder) as results:
         failed = [trial for trial in results.trials() if trial.state in UNSUCCESSFUL]
+    why = outcome.message
+    if outcome.reason == "MaxFailedReached":
+        why = (
+            f"{len(failed)} of {sum(outcome.counts.values())} trials have failed; their logs are in {folder}/logs. "
+            f"Give retry_failed=True to run them again, a greater max_failed or max_trials to go on, or fresh=True to "
+            f"start over"
+        )
     last = f"\n{failed[-1].name}: {failed[-1].message}" if failed else ""
-    raise RunError(f"the study has failed: {outcome.message}{last}")
+    raise RunError(f"the study has failed: {why}{last}")

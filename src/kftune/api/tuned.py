@@ -160,7 +160,7 @@ def _rows(results: Trials) -> dict[str, list[Any]]:
         "state": [trial.state for trial in trials],
         **{each.name: [_value(trial, each.name, each.reduce) for trial in trials] for each in meta.metrics},
     }
-    last = {
+    last: dict[str, list[Any]] = {
         "duration": [trial.duration for trial in trials],
         "started": [trial.started for trial in trials],
         "message": [trial.message for trial in trials],
