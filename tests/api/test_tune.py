@@ -87,7 +87,7 @@ if __name__ == "__main__":
     assert (tmp_path / "runs" / ".gitignore").exists()
 
 
-def test_a_file_and_a_function_try_the_points_of_the_command(good: ModuleType, tmp_path: Path):
+def test_a_file_a_function_and_a_loop_try_the_points_of_the_command(good: ModuleType, tmp_path: Path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "study.yaml").write_text(STUDY)
     study = kftune.load_study("study.yaml")
@@ -97,9 +97,15 @@ def test_a_file_and_a_function_try_the_points_of_the_command(good: ModuleType, t
     by_file = kftune.tune("study.yaml", show=False)
     assert by_file.folder == Path("runs/net")
     assert points(by_file.trials()) == wanted
-    found = kftune.tune(good.objective, objective="val_loss", algorithm="cmaes", seed=5, max_trials=5, show=False)
+    found = kftune.tune(good.objective, objective="val_loss", algorithm="cmaes", seed=5, max_trials=4, show=False)
     assert points(found.trials()) == wanted
-    assert len(wanted) == 5
+    with kftune.ask_tell(study, dir="loop") as loop:
+        for trial in loop:
+            values = trial.hparams.to_flat()
+            loop.report(trial, step=2, val_loss=values["lr"] * values["units"] + 1 / 3)
+            loop.tell(trial, val_loss=values["lr"] * values["units"])
+    assert points(loop.results.trials()) == wanted
+    assert len(wanted) == 4
 
 
 def test_a_study_runs_with_some_parts_changed(good: ModuleType, tmp_path: Path):

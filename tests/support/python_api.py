@@ -37,7 +37,7 @@ name: net
 hparams: good:Net
 objective: {metric: val_loss, direction: minimize}
 algorithm: {name: cmaes, seed: 5}
-budget: {max_trials: 5}
+budget: {max_trials: 4}
 step: {command: [python, script.py]}
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, SupportsFloat, SupportsIndex, TypeVar, Unpack, overload
 
@@ -32,7 +32,7 @@ from kftune.study.retries import NO_RETRIES
 H = TypeVar("H", bound=Hparams)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class AskedTrial(Generic[H]):
     """A trial that the loop runs.
 
@@ -47,10 +47,16 @@ class AskedTrial(Generic[H]):
     name: str
     hparams: H
     folder: Path
-    _suggestion: Suggestion = field(repr=False)
-    _reader: StudyReader = field(repr=False)
-    _began: float = field(repr=False)
-    _stop: Stop | None = field(default=None, repr=False)
+
+
+@dataclass
+class _Out(Generic[H]):
+    """A trial that was asked for and not told."""
+
+    trial: AskedTrial[H]
+    reader: StudyReader
+    began: float
+    stop: Stop | None = None
 
 
 class AskTell(Generic[H]):
@@ -74,7 +80,7 @@ class AskTell(Generic[H]):
         check_allowed(study)
         _check(study)
         self.study, self.folder = study, folder.resolve()
-        self._open: dict[int, AskedTrial[H]] = {}
+        self._out: dict[int, _Out[H]] = {}
         self._exhausted = False
         keep = study.algorithm.seed is None
         self._store = Store(self.folder, study_meta(study, seed_of(study)), keep_seed=keep, fresh=fresh)
@@ -120,7 +126,7 @@ class AskTell(Generic[H]):
     @property
     def reason(self) -> Reason | None:
         """What has ended the study, such as ``MaxTrialsReached``; None while it goes on."""
-        return self._progress.reached(exhausted=self._exhausted and not self._open)
+        return self._progress.reached(exhausted=self._exhausted and not self._out)
 
     @property
     def results(self) -> Tuned[H]:
@@ -143,7 +149,7 @@ class AskTell(Generic[H]):
             None if there is none now: `reason` says what has ended the study. If it is None, the trials that were asked
             for take the rest of the budget, or the algorithm waits for their results.
         """
-        taken = self._progress.finished + len(self._open)
+        taken = self._progress.finished + len(self._out)
         if self._progress.reached() or self._exhausted or taken >= self._plan.meta.max_trials:
             return None
         if self._again:
@@ -152,7 +158,7 @@ class AskTell(Generic[H]):
             return self._start(trial.number, trial.attempt + 1, suggestion)
         found = self._sampler.ask(self._next_number)
         if found is None:
-            self._exhausted = not self._open
+            self._exhausted = not self._out
             return None
         self._next_number += 1
         return self._start(self._next_number - 1, 1, found)
@@ -162,7 +168,7 @@ class AskTell(Generic[H]):
         output = self._store.folder.output(name)
         output.mkdir(exist_ok=True)
         hparams: Any = self.study.hparams.from_assignments(suggestion.assignment)
-        trial = AskedTrial(number, name, hparams, output, suggestion, StudyReader(self.study), time.monotonic())
+        trial = AskedTrial(number, name, hparams, output)
         start = TrialStart(
             number=number,
             attempt=attempt,
@@ -174,7 +180,7 @@ class AskTell(Generic[H]):
         )
         self._store.start(start)
         self._judge.began(number)
-        self._open[number] = trial
+        self._out[number] = _Out(trial, StudyReader(self.study), time.monotonic())
         return trial
 
     def report(
@@ -198,7 +204,7 @@ class AskTell(Generic[H]):
             MetricError: A name or value is invalid.
             UsageError: The trial has been told, or the study has no such metric.
         """
-        self._check_open(trial)
+        out = self._still_out(trial)
         given = {**(values or {}), **metrics}
         line = format_line(given, step)
         known = self.study.reductions
@@ -208,9 +214,9 @@ class AskTell(Generic[H]):
                     f"a metric must be one that the study names, but {name} is not among {', '.join(known)}; add it to "
                     f"metrics"
                 )
-        trial._reader.feed(f"{line}\n".encode())
-        stop = self._judge.hear(trial.number, trial._reader.reports())
-        trial._stop = trial._stop or stop
+        out.reader.feed(f"{line}\n".encode())
+        stop = self._judge.hear(trial.number, out.reader.reports())
+        out.stop = out.stop or stop
 
     def should_stop(self, trial: AskedTrial[H]) -> bool:
         """Whether a stopping rule gives a trial up, or the study is over; then tell it with what it has reached.
@@ -221,8 +227,7 @@ class AskTell(Generic[H]):
         Raises:
             UsageError: The trial has been told.
         """
-        self._check_open(trial)
-        return trial._stop is not None or self._progress.reached() is not None
+        return self._still_out(trial).stop is not None or self._progress.reached() is not None
 
     def tell(
         self, trial: AskedTrial[H], values: Mapping[str, SupportsFloat] | None = None, /, **metrics: SupportsFloat
@@ -244,20 +249,18 @@ class AskTell(Generic[H]):
         """
         if values or metrics:
             self.report(trial, values, **metrics)  # type: ignore[arg-type]  # no metric is called step
-        self._check_open(trial)
-        reader = trial._reader
-        missing = [each.metric for each in self.study.objectives if reader.latest(each.metric) is None]
-        over = self._progress.reached()
-        if missing and trial._stop is None and over is not None:
-            return self._end(trial, "Killed", self._progress.stop_message(over))
-        if missing and trial._stop is None:
-            raise UsageError(
-                f"{trial.name} must have a value of {missing[0]}; write tell(trial, {missing[0]}=...), or fail(trial, "
-                f"'why') if there is none"
-            )
-        if trial._stop is None:
-            return self._end(trial, "Succeeded", "")
-        return self._end(trial, "EarlyStopped", trial._stop.message)
+        out, over = self._still_out(trial), self._progress.reached()
+        if out.stop is not None:
+            return self._end(out, "EarlyStopped", out.stop.message)
+        missing = [each.metric for each in self.study.objectives if out.reader.latest(each.metric) is None]
+        if not missing:
+            return self._end(out, "Succeeded", "")
+        if over is not None:
+            return self._end(out, "Killed", self._progress.stop_message(over))
+        raise UsageError(
+            f"{trial.name} must have a value of {missing[0]}; write tell(trial, {missing[0]}=...), or fail(trial, "
+            f"'why') if there is none"
+        )
 
     def fail(self, trial: AskedTrial[H], message: str) -> None:
         """Ends a trial that has no result. It counts against budget.max_failed.
@@ -269,19 +272,22 @@ class AskTell(Generic[H]):
         Raises:
             UsageError: The trial has been told.
         """
-        self._check_open(trial)
-        self._end(trial, "Failed", message)
+        self._end(self._still_out(trial), "Failed", message)
 
-    def _check_open(self, trial: AskedTrial[H]) -> None:
-        if self._open.get(trial.number) is not trial:
+    def _still_out(self, trial: AskedTrial[H]) -> _Out[H]:
+        """Returns what is known of a trial, which must not have been told."""
+        out = self._out.get(trial.number)
+        if out is None or out.trial is not trial:
             raise UsageError(
                 f"a trial is told once, but {trial.name} was told, or is of another loop; ask for the next one"
             )
 
-    def _end(self, trial: AskedTrial[H], state: State, message: str) -> State:
+        return out
+
+    def _end(self, out: _Out[H], state: State, message: str) -> State:
         """Stores how a trial ended, on the disk."""
-        del self._open[trial.number]
-        reader, stop = trial._reader, trial._stop
+        trial, reader, stop = out.trial, out.reader, out.stop
+        del self._out[trial.number]
         reader.close()
         counts = state in SCORED and (stop is None or stop.counts)
         ending = TrialEnd(
@@ -289,7 +295,7 @@ class AskTell(Generic[H]):
             metrics=reader.values,
             objective=reader.objective if counts else None,
             ended=now(),
-            duration=round(time.monotonic() - trial._began, 6),
+            duration=round(time.monotonic() - out.began, 6),
             exit_code=None,
             message=message,
             retried=self._again.of(trial.number),
@@ -310,8 +316,8 @@ class AskTell(Generic[H]):
         """Ends the loop. Trials that were not told are stored as cut short: the next run asks for them again."""
         reason = self.reason or "Interrupted"
         try:
-            for trial in list(self._open.values()):
-                self._end(trial, "Killed", self._progress.stop_message(reason))
+            for out in list(self._out.values()):
+                self._end(out, "Killed", self._progress.stop_message(reason))
             for note in self._judge.notes():
                 warnings.warn(note, stacklevel=3)
             self._store.conclude(reason, [target._asdict() for target in self._judge.targets()])

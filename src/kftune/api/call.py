@@ -15,6 +15,7 @@ from typing import Any
 
 from kftune.errors import KftuneError, UsageError
 from kftune.metrics import report
+from kftune.metrics.line import Reported
 
 IMPORTING = "KFTUNE_IMPORTING"
 """The variable that says, in a trial's process, which function it looks for."""
@@ -67,10 +68,10 @@ def _report(result: object, function: str, metric: str) -> None:
     """Reports what a function has returned."""
     if result is None:
         sys.stderr.write(f"{function} returned None; what counts is what it reported\n")
-    elif isinstance(result, Mapping):
-        report(result)
     else:
-        report({metric: result})  # type: ignore[dict-item]  # it refuses what is no number
+        # What the function has reached with its last step.
+        values: Any = result if isinstance(result, Mapping) else {metric: result}
+        report(values, step=Reported.step)
 
 
 def _fail(message: str) -> int:
