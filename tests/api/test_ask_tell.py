@@ -134,7 +134,7 @@ def test_two_loops_do_not_write_one_folder():
 def test_what_a_loop_cannot_do_is_refused_or_warned_of():
     with pytest.raises(RunError, match="choose the type stopping in place of promotion"):
         opened(stopping={"asha": {"min_resource": 1, "type": "promotion"}})
-    with pytest.warns(UserWarning, match=r"budget\.trial_timeout has no effect"), opened(trial_timeout=3):
+    with pytest.warns(UserWarning, match=r"budget\.trial_timeout of the study has no effect"), opened(trial_timeout=3):
         pass
 
 

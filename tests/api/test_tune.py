@@ -195,6 +195,46 @@ def test_whatever_a_function_does_ends_its_trial_only(tmp_path: Path, monkeypatc
     )
 
 
+LIMITED = """\
+import time
+import kftune
+from kftune import Choice, Hparam, Hparams
+
+
+class Kind(Hparams):
+    kind: str = Hparam("slow", search=Choice("slow", "bad", "flaky", "good"))
+
+
+def objective(h: Kind) -> float:
+    if h.kind == "flaky":
+        Path("tried").mkdir()  # an error the first time
+        return 0.25
+    kftune.report(step=1, objective=100 if h.kind == "bad" else 1)
+    time.sleep(0 if h.kind == "good" else 60)
+    return 0.5
+"""
+
+
+def test_limits_rules_and_retries_hold_for_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    limited = module(tmp_path, "limited", LIMITED.replace(".mkdir()", ".rmdir()"), monkeypatch)
+    (tmp_path / "tried").mkdir()
+    (tmp_path / "tried" / "file").touch()
+    found = kftune.tune(
+        limited.objective,
+        max_trials=4,
+        parallel=4,
+        algorithm="grid",
+        trial_timeout=5,
+        retries={"failed": 1},
+        stopping={"threshold": {"above": 10}},
+        show=False,
+    )
+    ends = {trial.point["kind"]: trial for trial in found.trials()}
+    assert ends["slow"].message.startswith("ran longer than trial_timeout (5 s)")
+    assert (ends["bad"].state, ends["bad"].stopped_by) == ("EarlyStopped", "threshold")
+    assert (ends["flaky"].state, ends["flaky"].attempt) == ("Failed", 2)
+
+
 def test_a_study_without_any_result_raises_what_its_last_trial_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     hostile = module(tmp_path, "hostile", HOSTILE, monkeypatch)
     with pytest.raises(RunError, match=r"(?s)the study has failed: .*ZeroDivisionError: by the objective"):

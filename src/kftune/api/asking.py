@@ -318,11 +318,11 @@ class AskTell(Generic[H]):
         try:
             for out in list(self._out.values()):
                 self._end(out, "Killed", self._progress.stop_message(reason))
-            for note in self._judge.notes():
-                warnings.warn(note, stacklevel=3)
             self._store.conclude(reason, [target._asdict() for target in self._judge.targets()])
         finally:
             self._store.close()
+        for note in self._judge.notes():
+            warnings.warn(note, stacklevel=3)
 
 
 def _check(study: Study) -> None:
@@ -333,13 +333,13 @@ def _check(study: Study) -> None:
                 "trials of an ask-and-tell loop end once, so a stopping rule must not let them wait and go on; choose "
                 "the type stopping in place of promotion"
             )
-    budget = study.budget
     idle = {
-        "budget.trial_timeout": budget.trial_timeout is not None,
-        "budget.retries": budget.retries is not NO_RETRIES,
+        "budget.trial_timeout": study.budget.trial_timeout is not None,
+        "budget.retries": study.budget.retries is not NO_RETRIES,
+        "apply": study.apply is not None,
     }
     for name in [name for name, is_set in idle.items() if is_set]:
-        warnings.warn(f"{name} has no effect in an ask-and-tell loop, which runs the trials itself", stacklevel=4)
+        warnings.warn(f"{name} of the study has no effect in an ask-and-tell loop", stacklevel=4)
 
 
 @overload

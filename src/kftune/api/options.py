@@ -32,7 +32,7 @@ class Options(TypedDict, total=False):
         max_failed: How many may fail.
         trial_timeout: The longest that a trial may take: seconds, or a text such as ``30m``.
         wall_clock: The longest that the study may take.
-        retries: How often a trial runs again.
+        retries: How often a trial runs again, such as ``{"failed": 1}``.
         stopping: Rules that end trials early, as in a study file.
         points: Values to try first, by dotted name.
     """
@@ -52,7 +52,7 @@ class Options(TypedDict, total=False):
     max_failed: int
     trial_timeout: float | str
     wall_clock: float | str
-    retries: int | Mapping[str, Any] | None
+    retries: Mapping[str, Any] | None
     stopping: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     points: Sequence[Mapping[str, Any]]
 

@@ -14,6 +14,7 @@ from kftune.api.options import Options, changed, study_at, study_of
 from kftune.api.tuned import Tuned
 from kftune.errors import RunError, UsageError
 from kftune.hparams import Hparams
+from kftune.lint.study import drift_notes
 from kftune.local import Outcome, run_study
 from kftune.local.study.events import OnEvent
 from kftune.local.views import study_view
@@ -24,6 +25,8 @@ from kftune.study import Study
 
 H = TypeVar("H", bound=Hparams)
 
+_NOT_APPLIED = "apply of the study has no effect here; kftune run applies, and so does kftune.tuning.apply_best_trial"
+
 
 class _Job(NamedTuple):
     """What runs."""
@@ -31,6 +34,8 @@ class _Job(NamedTuple):
     study: Study
     place: Path
     """A file in the folder in which trials run; only its folder counts."""
+    notes: list[str]
+    """What the user should know before it runs."""
 
 
 @overload
@@ -115,7 +120,13 @@ def tune(
     job = _job(what, hparams, options)
     folder = (job.place.parent / RUNS / slug(job.study.name)) if dir is None else Path(dir)
     make_results_folder(folder)
-    given: dict[str, Any] = {"gpus": gpus, "fresh": fresh, "retry_failed": retry_failed, "study_path": job.place}
+    given: dict[str, Any] = {
+        "gpus": gpus,
+        "fresh": fresh,
+        "retry_failed": retry_failed,
+        "study_path": job.place,
+        "notes": job.notes,
+    }
     if on_event is None and show:
         with study_view(sys.stdout, [f"kftune best {folder}"], plain=True) as view:
             outcome = run_study(job.study, folder, on_event=view, **given)
@@ -130,12 +141,13 @@ def _job(what: Any, hparams: type[Hparams] | None, options: Mapping[str, Any]) -
         if hparams is not None:
             raise UsageError("hparams is for a function; a study has its own class, so leave it out")
         path = Path.cwd() / "study.yaml" if isinstance(what, Study) else Path(what)
-        study = what if isinstance(what, Study) else study_at(path)
-        return _Job(changed(study, options), path)
+        study = changed(what if isinstance(what, Study) else study_at(path), options)
+        notes = [_NOT_APPLIED] if study.apply is not None else []
+        return _Job(study, path, [*notes, *drift_notes(study, path)])
     call = called(what, hparams)
     first = study_of(call.hparams, call.name.replace("_", "-"), {"command": ("function",)}, options)
     step = step_of(call, first.objective.metric)
-    return _Job(first.replace(step=step), Path.cwd() / "function.py")
+    return _Job(first.replace(step=step), Path.cwd() / "function.py", [])
 
 
 def _check(outcome: Outcome, folder: Path) -> None:
