@@ -95,7 +95,7 @@ def test_a_file_a_function_and_a_loop_try_the_points_of_the_command(good: Module
     with open_results(tmp_path / "command") as results:
         wanted = points(results.trials())
     by_file = kftune.tune("study.yaml", show=False)
-    assert by_file.folder == Path("runs/net")
+    assert by_file.folder == tmp_path / "runs" / "net"
     assert points(by_file.trials()) == wanted
     found = kftune.tune(good.objective, objective="val_loss", algorithm="cmaes", seed=5, max_trials=4, show=False)
     assert points(found.trials()) == wanted
@@ -111,10 +111,11 @@ def test_a_file_a_function_and_a_loop_try_the_points_of_the_command(good: Module
 def test_a_study_runs_with_some_parts_changed(good: ModuleType, tmp_path: Path):
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "study.yaml").write_text(STUDY)
-    study = kftune.load_study("study.yaml")
+    study = kftune.load_study("study.yaml", ["search.dropout={uniform: [0.25, 0.3]}"])
     found = kftune.tune(study, max_trials=2, search={"units": None}, name="fewer", show=False)
     assert (found.name, found.counts(), found.reason) == ("fewer", {"Succeeded": 2}, "MaxTrialsReached")
     assert {*found.trials()[0].point} == {"lr", "dropout"}
+    assert all(trial.point["dropout"] >= 0.25 for trial in found.trials())
     with pytest.raises(StoreError, match=r"space\.units"):
         kftune.tune(study, max_trials=2, name="fewer", show=False)
 

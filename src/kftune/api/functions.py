@@ -83,7 +83,9 @@ def _class_of(function: Function[Any]) -> type[Hparams]:
     try:
         found = get_type_hints(function).get(parameters[0])
     except Exception as error:
-        raise UsageError(f"the annotations of {function.__qualname__} cannot be read: {error}") from error
+        raise UsageError(
+            f"the annotations of {function.__qualname__} cannot be read: {error}; give hparams=MyHparams"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, Hparams)):
         given = f"has no annotation of {parameters[0]!r}" if found is None else f"takes {found!r}"
         raise UsageError(

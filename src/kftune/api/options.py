@@ -114,6 +114,9 @@ def _parts(options: Mapping[str, Any], study: Study | None = None) -> dict[str, 
     """Returns the keys of a study file that the options stand for."""
     _check(options)
     parts = {name: _as_in_a_file(value) for name, value in options.items() if name not in _SHORT}
+    for name in ("values", "search"):
+        if study and name in parts:
+            parts[name] = {**getattr(study, name), **options[name]}
     budget = {name: options[name] for name in _BUDGET if name in options}
     if budget:
         parts["budget"] = {**(_given(study.budget) if study else {}), **budget}

@@ -60,7 +60,7 @@ class Tuned(Generic[H_co]):
     """
 
     def __init__(self, folder: Path, hparams: type[H_co]) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self._hparams = hparams
 
     @contextmanager
