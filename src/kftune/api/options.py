@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from kftune.domains import Domain
-from kftune.errors import UsageError, near_files, suggestion
+from kftune.errors import UsageError, no_such_file, suggestion
 from kftune.hparams import Hparams
 from kftune.spec.part import Part
 from kftune.study import Algorithm, Budget, Objective, Study, load_study
@@ -73,7 +73,7 @@ def study_at(path: Path) -> Study:
         YamlError: The file is not YAML.
     """
     if not path.is_file():
-        raise UsageError(f"there is no file {path}{near_files(str(path))}")
+        raise no_such_file(path)
     return load_study(path)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from kftune.errors import KftuneError, UnknownNameError, UsageError
+from kftune.errors import KftuneError, UnknownNameError, UsageError, no_such_file
 from kftune.render.katib import render_katib
 from kftune.render.rendering import Rendering, check_controls
 from kftune.render.size import check_experiment
@@ -47,7 +47,7 @@ def render(what: Study | Pipeline | str | Path, target: str | None = None) -> Re
         UnknownNameError: The target is unknown.
         StudyError: The file has an invalid study.
         PipelineError: The file has an invalid pipeline.
-        UsageError: It is neither, the target is for the other kind, or a pipeline has no target.
+        UsageError: It is neither, there is no such file, the target is for the other kind, or a pipeline has no target.
     """
     if not isinstance(what, Study):
         return _render_other(what, target)
@@ -68,6 +68,8 @@ def _render_other(what: object, target: str | None) -> Rendering:
 
     if isinstance(what, str | Path):
         path = Path(what)
+        if not path.is_file():
+            raise no_such_file(path)
         kind, _ = kind_of_file(path)
         if kind.name not in ("study", "pipeline"):
             raise UsageError(f"render takes a study or a pipeline, but {path} is {kind}")
