@@ -34,7 +34,7 @@ define install
 endef
 
 $(READY): pyproject.toml constraints.txt
-	$(call install,local$(,)train$(,)lightning$(,)kfp$(,)model-registry$(,)dev)
+	$(call install,local$(,)pandas$(,)train$(,)lightning$(,)kfp$(,)model-registry$(,)dev)
 
 # What the demo needs; where everything is installed, it is not used.
 $(DEMO_READY): pyproject.toml constraints.txt

@@ -44,8 +44,11 @@ def test_every_name_of_all_is_there_and_no_other_is_offered():
     ("name", "hint"),
     [
         ("log_metric", "report metrics with kftune.report(val_loss=0.31)"),
-        ("tune", "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study"),
         ("fit", "from kftune.training import fit trains a typed model; kftune train MODEL trains one by its name"),
+        (
+            "optimize",
+            "run a study with kftune.tune('study.yaml'), or a function of hyperparameters with kftune.tune(objective)",
+        ),
         ("suggest_float", "a script gets its values from its class: hparams = MyHparams.from_args()"),
         ("Pipeline", "pipelines are in kftune.pipeline"),
         ("ModelHparams", "typed models are in kftune.training"),
@@ -62,12 +65,11 @@ def test_a_name_that_is_not_here_is_answered_with_where_it_is(name, hint):
 
 
 def test_the_modules_that_hints_name_have_what_they_promise():
-    from kftune import local, pipeline, render, results
+    from kftune import local, pipeline, results
     from kftune.hparams.registry import load_hparams
+    from kftune.render import render, render_pipeline
 
-    assert all(
-        map(callable, (local.run_study, render.render, render.render_pipeline, results.open_results, load_hparams))
-    )
+    assert all(map(callable, (local.run_study, render, render_pipeline, results.open_results, load_hparams)))
     promised = [name for name, hint in kftune._ELSEWHERE.items() if hint == "pipelines are in kftune.pipeline"]
     assert [name for name in promised if not hasattr(pipeline, name)] == []
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from kftune._version import __version__
 
 if TYPE_CHECKING:
+    from kftune.api.asking import AskedTrial, AskTell, ask_tell
+    from kftune.api.tune import tune
+    from kftune.api.tuned import Best, Tuned
     from kftune.domains import (
         Choice,
         Conditional,
@@ -34,9 +37,13 @@ if TYPE_CHECKING:
     from kftune.hparams import Hparam, Hparams
     from kftune.hparams.registry import HPARAMS_REGISTRY, register
     from kftune.metrics import report
+    from kftune.render import render
     from kftune.study import Study, load_study
 
 _HOMES = {
+    "kftune.api.asking": ("AskTell", "AskedTrial", "ask_tell"),
+    "kftune.api.tune": ("tune",),
+    "kftune.api.tuned": ("Best", "Tuned"),
     "kftune.domains": (
         *("Choice", "Conditional", "Constant", "Discrete", "Domain", "IntUniform", "LogNormal", "LogUniform"),
         *("Normal", "Ordinal", "QLogNormal", "QLogUniform", "QNormal", "QUniform", "ReverseLogUniform", "Uniform"),
@@ -45,12 +52,16 @@ _HOMES = {
     "kftune.hparams": ("Hparam", "Hparams"),
     "kftune.metrics": ("report",),
     "kftune.hparams.registry": ("HPARAMS_REGISTRY", "register"),
+    "kftune.render": ("render",),
     "kftune.study": ("Study", "load_study"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "HPARAMS_REGISTRY",
+    "AskTell",
+    "AskedTrial",
+    "Best",
     "Choice",
     "Conditional",
     "Constant",
@@ -70,11 +81,15 @@ __all__ = [
     "QUniform",
     "ReverseLogUniform",
     "Study",
+    "Tuned",
     "Uniform",
     "__version__",
+    "ask_tell",
     "load_study",
     "register",
+    "render",
     "report",
+    "tune",
 ]
 
 
@@ -83,7 +98,9 @@ def __getattr__(name: str) -> object:
     if module is None:
         hint = "" if name.startswith("_") or not name.isidentifier() else _hint(name)
         raise AttributeError(f"module 'kftune' has no attribute {name!r}{hint}")
-    value = getattr(import_module(module), name)
+    home = import_module(module)
+    # kftune.render is a module that can be called: whoever imports it finds its parts there too.
+    value = home if module == f"kftune.{name}" else getattr(home, name)
     globals()[name] = value
     return value
 
@@ -95,8 +112,8 @@ _ELSEWHERE = {
         "report metrics with kftune.report(val_loss=0.31)",
     ),
     **dict.fromkeys(
-        ("run", "tune", "sweep", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
-        "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study",
+        ("run", "sweep", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
+        "run a study with kftune.tune('study.yaml'), or a function of hyperparameters with kftune.tune(objective)",
     ),
     **dict.fromkeys(
         ("train", "fit", "evaluate", "Data", "Trainer"),
@@ -110,7 +127,7 @@ _ELSEWHERE = {
         ("Pipeline", "load_pipeline", "DataStep", "TrainStep", "TuneStep", "EvaluateStep", "RegisterStep", "Parameter"),
         "pipelines are in kftune.pipeline",
     ),
-    **dict.fromkeys(("render", "compile", "render_pipeline"), "from kftune.render import render, render_pipeline"),
+    **dict.fromkeys(("compile", "render_pipeline"), "kftune.render(study_or_pipeline, target)"),
     **dict.fromkeys(
         (
             *("Model", "ModelHparams", "RunHparams", "DataHparams", "TrainerHparams", "OptimizerHparams"),

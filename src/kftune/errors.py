@@ -243,6 +243,15 @@ def near_files(path: str) -> str:
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
+def no_such_file(path: object) -> UsageError:
+    """Returns the error about a file that is not there.
+
+    Args:
+        path: Its path.
+    """
+    return UsageError(f"there is no file {path}{near_files(str(path))}")
+
+
 def near_paths(path: str) -> list[str]:
     """Returns files and folders whose paths are close to a path; each of its names may be misspelt."""
     from pathlib import Path  # noqa: PLC0415 - only a mistake needs it

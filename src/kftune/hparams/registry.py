@@ -16,6 +16,7 @@ from typing import NotRequired, TypedDict
 
 from kftune.errors import KftuneError, RegistryError, UnknownNameError
 from kftune.hparams import Hparams
+from kftune.hparams.homes import home_of
 from kftune.hparams.imports import import_from
 
 
@@ -236,7 +237,7 @@ def name_of(hparams: type[Hparams]) -> str:
     entry = HPARAMS_REGISTRY._find(hparams.__name__)
     if entry is not None and entry["module_path"] == hparams.__module__:
         return entry["class_name"]
-    return f"{hparams.__module__}:{hparams.__qualname__}"
+    return home_of(hparams)
 
 
 def trainer_of(hparams: type[Hparams]) -> str:

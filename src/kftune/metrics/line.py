@@ -94,6 +94,16 @@ def format_line(values: Mapping[str, Number], step: SupportsIndex | None = None)
     return " ".join(tokens)
 
 
+class Reported:
+    """What this process has reported.
+
+    Attributes:
+        step: The step of the last report; None if it had none.
+    """
+
+    step: SupportsIndex | None = None
+
+
 def report(
     values: Mapping[str, Number] | None = None, /, *more: object, step: SupportsIndex | None = None, **metrics: Number
 ) -> None:
@@ -127,6 +137,7 @@ def report(
     line = format_line({**(values or {}), **metrics}, step)
     # A single write: print() makes two when Python runs unbuffered, and the lines of two processes would mix.
     sys.stdout.write(f" {line}\n")
+    Reported.step = step
     sys.stdout.flush()
 
 

@@ -14,6 +14,7 @@ from kftune.argv import Kinds
 from kftune.domains import Conditional, Domain
 from kftune.errors import HparamsError
 from kftune.hparams.fields import Leaf, kinds_of
+from kftune.hparams.homes import home_of
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.load import keys_to
@@ -270,7 +271,7 @@ class Study(Part):
             "objective": comparable(self.objectives),
             "regex": self.objective.regex,
             "command": {"line": self.step.start, **({} if given is None else {"arguments": given.model_dump()})},
-            "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
+            "hparams": home_of(self.hparams),
         }
 
     def identity(self) -> str:

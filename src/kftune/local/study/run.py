@@ -81,8 +81,8 @@ def run_study(
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
     algorithm = study.algorithm
-    seed = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
-    with Store(path, _meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
+    seed = seed_of(study)
+    with Store(path, study_meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
         earlier = store.trials()
         trials.remove_leftovers(earlier)
         known = unfinished(earlier, failed_too=retry_failed)
@@ -106,8 +106,14 @@ def run_study(
         if on_event is not None:
             emit = _noting(study, store.folder, on_event)
             trials.runner.tell = lambda note: on_event(Note(note))
-        plan, interrupts = _plan(study, store.meta), Interrupts()
+        plan, interrupts = study_plan(study, store.meta), Interrupts()
         return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
+
+
+def seed_of(study: Study) -> int:
+    """Returns the seed of a study, or a new one if it has none."""
+    seed = study.algorithm.seed
+    return random.SystemRandom().getrandbits(32) if seed is None else seed
 
 
 def _about_generations(study: Study) -> Iterator[str]:
@@ -149,7 +155,13 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
     return noting_short_trials(study, noting_metrics(folder.log, more, near, cuts, emit))
 
 
-def _plan(study: Study, meta: Meta) -> StudyPlan:
+def study_plan(study: Study, meta: Meta) -> StudyPlan:
+    """Returns what the engine needs to know about a study.
+
+    Args:
+        study: The study.
+        meta: What is stored of it.
+    """
     limits = study.retry_limits
     return StudyPlan(
         meta=meta,
@@ -165,7 +177,13 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
     )
 
 
-def _meta(study: Study, seed: int) -> Meta:
+def study_meta(study: Study, seed: int) -> Meta:
+    """Returns what is stored of a study.
+
+    Args:
+        study: The study.
+        seed: The seed of its algorithm.
+    """
     objective, compared = study.objective, study.compared()
     return Meta(
         name=study.name,
