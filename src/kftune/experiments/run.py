@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from kftune._version import __version__
@@ -123,11 +126,13 @@ def run_list(
 
     Raises:
         ConfigurationError: A name is unknown.
-        RunError: The list cannot run here.
+        RunError: The list cannot run here, or the results file cannot be written.
         StoreError: Another run writes to the folder, or it holds other results.
     """
     if parallel < 1:
         raise RunError(f"at least one experiment runs at the same time, but parallel is {parallel}")
+    if results_file is not None:
+        _check_results_file(results_file)
     path = Path(folder).resolve()
     chosen = [_with_folder(each, path) for each in listed.chosen(keys)]
     names = tuple(each.name for each in chosen)
@@ -173,6 +178,24 @@ def run_list(
         found = found_of(listed, chosen, store)
         on_found(found)
         return ListRun(outcome, found)
+
+
+def _check_results_file(file: Path) -> None:
+    """Checks that a file can be written, before the hours after which it is.
+
+    Raises:
+        RunError: It cannot.
+    """
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"{file}: results go here, but this file cannot be written: {error.strerror}; give another one"
+        ) from error
 
 
 def _check_free(folder: RunFolder, waiting: Iterable[Experiment]) -> None:
