@@ -8,6 +8,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -134,7 +135,8 @@ def run_list(
     if results_file is not None:
         _check_results_file(results_file)
     path = Path(folder).resolve()
-    chosen = [_with_folder(each, path) for each in listed.chosen(keys)]
+    is_foreign = listed.file.step.arguments is not None
+    chosen = [_with_folder(_with_all(each) if is_foreign else each, path) for each in listed.chosen(keys)]
     names = tuple(each.name for each in chosen)
     # Trials that share imports are forks of one process, which is found by the folder of all trials.
     study = study_of(listed, chosen, listed.file.step.model_copy(update={"warm": False}), parallel)
@@ -213,6 +215,11 @@ def _check_free(folder: RunFolder, waiting: Iterable[Experiment]) -> None:
                 "give another folder (--output-dir), or move them away",
                 str(output),
             )
+
+
+def _with_all(experiment: Experiment) -> Experiment:
+    """Returns an experiment that passes all values: a script with its own parser does not know the class's defaults."""
+    return replace(experiment, texts=experiment.hparams.to_assignments())
 
 
 def _with_folder(experiment: Experiment, folder: Path) -> Experiment:
