@@ -12,6 +12,14 @@ from kfp import dsl
 
 from kftune import outputs
 from kftune.errors import MetricError, UsageError
+from kftune.files import write_text
+
+
+def test_a_file_that_cannot_be_written_is_named_and_not_its_temporary_one(tmp_path):
+    path = tmp_path / ("x" * 250)  # with more around it, longer than file systems allow
+    with pytest.raises(OSError, match="File name too long") as caught:
+        write_text(path, "text")
+    assert caught.value.filename == str(path)
 
 
 def test_taken_arguments_are_split_from_the_rest():
@@ -20,6 +28,17 @@ def test_taken_arguments_are_split_from_the_rest():
     )
     assert taken == {"data": "/in/a=b", "executor-output": "/x"}
     assert rest == ["lstm", "--lr=0.1"]
+
+
+def test_a_value_may_be_the_next_argument():
+    taken, rest = outputs.take(["lstm", "--data", "/in", "--lr", "0.1", "--val-loss=/x"], "data", "val_loss")
+    assert (taken, rest) == ({"data": "/in", "val_loss": "/x"}, ["lstm", "--lr", "0.1"])
+
+
+@pytest.mark.parametrize("argv", [["--data"], ["--data", "--lr=0.1"]])
+def test_an_argument_without_its_value_is_refused(argv):
+    with pytest.raises(UsageError, match="--data needs a value: --data=VALUE"):
+        outputs.take(argv, "data")
 
 
 def test_an_argument_given_twice_is_refused():

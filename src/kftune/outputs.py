@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ Value = bool | int | float | str | list[object] | dict[str, object]
 
 
 def take(argv: Sequence[str], *names: str) -> tuple[dict[str, str], list[str]]:
-    """Takes arguments ``--name=value`` out of a command line.
+    """Takes arguments ``--name=value`` or ``--name value`` out of a command line.
 
     Args:
         argv: The arguments, without the program.
@@ -33,20 +34,24 @@ def take(argv: Sequence[str], *names: str) -> tuple[dict[str, str], list[str]]:
         The values by name, without missing and empty ones, and the remaining arguments in order.
 
     Raises:
-        UsageError: A name is given twice.
+        UsageError: A name is given twice, or without a value.
     """
     known = {name.replace("-", "_"): name for name in names}
     taken: dict[str, str] = {}
     rest = []
-    for token in argv:
+    tokens = deque(argv)
+    while tokens:
+        token = tokens.popleft()
         flag, equals, value = token.partition("=")
-        name = known.get(flag.removeprefix("--").replace("-", "_")) if equals and flag.startswith("--") else None
+        name = known.get(flag.removeprefix("--").replace("-", "_")) if flag.startswith("--") else None
         if name is None:
             rest.append(token)
-        elif name in taken:
+            continue
+        if name in taken:
             raise UsageError(f"--{name} must be given once, but is given twice")
-        else:
-            taken[name] = value
+        if not equals and (not tokens or tokens[0].startswith("--")):
+            raise UsageError(f"--{name} needs a value: --{name}=VALUE")
+        taken[name] = value if equals else tokens.popleft()
     return {name: value for name, value in taken.items() if value}, rest
 
 

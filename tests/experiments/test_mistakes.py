@@ -66,6 +66,7 @@ COMMANDS = {
     "out without render": ["--config", "list.yaml", "--out", "build"],
     "render with an option of a run": ["--config", "list.yaml", "--render", "--fresh"],
     "a folder for the results file": ["--config", "list.yaml", "--results-file", "."],
+    "a results file in a file": ["--config", "list.yaml", "--results-file", "list.yaml/results.json"],
     "a study": ["--config", "study.yaml"],
 }
 OTHERS = {command: [command, "list.yaml"] for command in ("run", "show", "render", "lint", "best")}

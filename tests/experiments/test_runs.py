@@ -219,8 +219,11 @@ def test_a_script_that_kftune_does_not_know_gets_its_own_style(folder: Path):
     (folder / "train.py").write_text("import sys\nprint(sys.argv[1:])\nprint('val_loss=0.5 accuracy=0.5')\n")
     style = "step.arguments={names: dashes, style: --name value, booleans: flag}"
     assert run(folder, style, "--experiments", "slow", "broken").returncode == 0
-    assert "['--lr', '0.01', '--fails']" in (folder / "out" / "logs" / "broken.log").read_text()
-    assert "--optimizer.kind" in (folder / "out" / "logs" / "slow.log").read_text()
+    # Also the defaults of the class, which the script does not know, and which the results have.
+    everything = ["--lr", "0.01", "--epochs", "2", "--optimizer.kind", "adam", "--optimizer.momentum", "0.9"]
+    everything += ["--seconds", "0.0", "--fails"]
+    assert str(everything) in (folder / "out" / "logs" / "broken.log").read_text()
+    assert "'--optimizer.kind', 'sgd'" in (folder / "out" / "logs" / "slow.log").read_text()
 
 
 @pytest.mark.nightly

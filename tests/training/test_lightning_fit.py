@@ -110,6 +110,11 @@ def test_metrics_go_out_for_a_pipeline(tmp_path: Path):
     assert metrics == shown == {name: value for name, value in found.best.items() if name != "epoch"}
 
 
+def test_the_page_of_kfp_needs_the_metrics_that_it_shows(tmp_path: Path):
+    with pytest.raises(HparamsError, match="give both"):
+        train(quick(), executor_output=tmp_path / "executor.json")
+
+
 def test_a_checkpoint_holds_no_code_and_gives_the_model_back(output_dir: Path):
     found = train(quick("model.hidden=5"))
     assert found.best_checkpoint is not None

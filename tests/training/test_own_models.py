@@ -80,6 +80,14 @@ def other(hparams: OtherHparams) -> None:
 
 def confuse(hparams: NetHparams) -> str:
     return "done"
+
+
+def nobody() -> None:
+    pass
+
+
+def wants(hparams: NetHparams, epochs: int, *, output: Path) -> None:
+    pass
 """,
     "classes.py": """
 from kftune import HPARAMS_REGISTRY
@@ -198,6 +206,12 @@ def test_only_the_first_of_several_processes_reports_and_writes(project: Path):
     assert (done.returncode, done.stdout, (project / "m.json").exists()) == (0, "", False)
 
 
+def test_its_outputs_may_be_in_two_tokens_as_the_hyperparameters_are(project: Path):
+    done = run(project, "kftune.training", "net", "--data", "rows.csv", "--model", "made", "--layers", "cnn")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (project / "made" / "seen.txt").read_text() == "cnn rows.csv"
+
+
 def test_its_exit_status_is_that_of_the_process(project: Path):
     registered(project, "net_training:fail")
     assert run(project, "kftune", "train", "net").returncode == 3
@@ -217,6 +231,9 @@ MISTAKES = {
     "no module": (["net"], "net_trainig:train", "no module 'net_trainig'"),
     "another result": (["net"], "net_training:confuse", "must return metrics"),
     "data that it does not take": (["net", "--data=x"], "net_training:fail", "takes no argument data"),
+    "a function without the hyperparameters": (["net"], "net_training:nobody", "it is nobody() -> None: too many"),
+    "a function that needs more": (["net"], "net_training:wants", "missing a required argument: 'epochs'"),
+    "a page of KFP without its metrics": (["net", "--executor-output=e"], "", "give --metrics=FILE too"),
     "a class that it does not take": (["net"], "net_training:other", "takes OtherHparams, but got NetHparams"),
     "a file in place of a model": (["study.yaml"], "", "MODEL -c study.yaml, for a study kftune run study.yaml"),
     "a misspelt model": (["nett"], "", "did you mean 'net'?"),
@@ -232,6 +249,12 @@ def test_a_mistake_is_one_line_and_exit_status_2(project: Path, argv: list[str],
     assert text in done.stderr
     assert done.stderr.startswith("kftune: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(project: Path):
+    (project / "here").write_text("")
+    done = run(project, "kftune", "train", "net", "--metrics=here/m.json")
+    assert (done.returncode, done.stderr) == (1, "kftune: here: File exists\n")
 
 
 class Clash(Hparams):

@@ -115,8 +115,6 @@ def _run(arguments: argparse.Namespace, listed: Experiments, keys: list[str] | N
     timestamp = stamp()
     folder = arguments.output_dir or Path(OUTPUT)
     file = results_path(arguments.results_file, timestamp)
-    if file.is_dir():
-        raise UsageError(f"--results-file is a file, but {file} is a folder")
 
     def save(found: list[Found]) -> None:
         write_results(file, results_of(listed, found, timestamp))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from kftune._version import __version__
@@ -123,13 +127,16 @@ def run_list(
 
     Raises:
         ConfigurationError: A name is unknown.
-        RunError: The list cannot run here.
+        RunError: The list cannot run here, or the results file cannot be written.
         StoreError: Another run writes to the folder, or it holds other results.
     """
     if parallel < 1:
         raise RunError(f"at least one experiment runs at the same time, but parallel is {parallel}")
+    if results_file is not None:
+        _check_results_file(results_file)
     path = Path(folder).resolve()
-    chosen = [_with_folder(each, path) for each in listed.chosen(keys)]
+    is_foreign = listed.file.step.arguments is not None
+    chosen = [_with_folder(_with_all(each) if is_foreign else each, path) for each in listed.chosen(keys)]
     names = tuple(each.name for each in chosen)
     # Trials that share imports are forks of one process, which is found by the folder of all trials.
     study = study_of(listed, chosen, listed.file.step.model_copy(update={"warm": False}), parallel)
@@ -175,6 +182,24 @@ def run_list(
         return ListRun(outcome, found)
 
 
+def _check_results_file(file: Path) -> None:
+    """Checks that a file can be written, before the hours after which it is.
+
+    Raises:
+        RunError: It cannot.
+    """
+    try:
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"{file}: results go here, but this file cannot be written: {error.strerror}; give another one"
+        ) from error
+
+
 def _check_free(folder: RunFolder, waiting: Iterable[Experiment]) -> None:
     """Checks that no experiment writes into a folder of someone else: a second try would move it away.
 
@@ -190,6 +215,11 @@ def _check_free(folder: RunFolder, waiting: Iterable[Experiment]) -> None:
                 "give another folder (--output-dir), or move them away",
                 str(output),
             )
+
+
+def _with_all(experiment: Experiment) -> Experiment:
+    """Returns an experiment that passes all values: a script with its own parser does not know the class's defaults."""
+    return replace(experiment, texts=experiment.hparams.to_assignments())
 
 
 def _with_folder(experiment: Experiment, folder: Path) -> Experiment:

@@ -204,6 +204,7 @@ class StepConfig(SharedFields, Command):
         hparams = self.hyperparameters
         names = [] if hparams is None else hparams.leaves()
         with located("arguments"):
+            self.check_reader(given)
             given.check_names(names, [*self.inputs, *self.outputs], {*self.env, *self.secrets, *self.config_maps})
 
     def _flags(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:

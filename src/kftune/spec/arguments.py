@@ -99,11 +99,11 @@ class _Arguments(Part):
                     ("prefix",) if self.prefix else (),
                 )
 
-    def check_for_class(self, module: str) -> None:
-        """Checks that a hyperparameter class, which kftune's own modules use, reads the arguments.
+    def check_for_class(self, program: str) -> None:
+        """Checks that a hyperparameter class, which kftune's own programs use, reads the arguments.
 
         Args:
-            module: The module.
+            program: The module or the command.
 
         Raises:
             PartError: It does not.
@@ -112,7 +112,7 @@ class _Arguments(Part):
             key = "as" if self.way != "command-line" else "style"
             given = self.way if self.way != "command-line" else self.style
             raise PartError(
-                f"{module} reads its command line, --name=value or --name value, but {key} is {given}; remove it",
+                f"{program} reads its command line, --name=value or --name value, but {key} is {given}; remove it",
                 (key,),
             )
 

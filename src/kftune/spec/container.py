@@ -225,6 +225,22 @@ class Command(Part):
             and not (text == "null" and kind.is_optional and given.nulls == "omit")
         }
 
+    def check_reader(self, arguments: Arguments) -> None:
+        """Checks that a program of kftune, which reads them with a hyperparameter class, gets the arguments.
+
+        Args:
+            arguments: How it takes them.
+
+        Raises:
+            PartError: It does not.
+        """
+        if (self.module or "").partition(".")[0] == "kftune":
+            arguments.check_for_class(self.module or "")
+        program, *rest = self.command or ("",)
+        is_own = (program == "kftune" and rest[:1] == ["train"]) or rest[:2] == ["-m", "kftune.training"]
+        if is_own and arguments.way == "environment":  # as a command it may also get name=value, or a file
+            arguments.check_for_class(" ".join([program, *rest][: 2 if program == "kftune" else 3]))
+
     def check_command(self) -> None:
         """Checks that there is exactly one way to start it.
 

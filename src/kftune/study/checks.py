@@ -48,8 +48,7 @@ def check_arguments(study: Study) -> None:
     step = study.step
     if step.arguments is not None:
         with located("step", "arguments"):
-            if (step.module or "").partition(".")[0] == "kftune":
-                step.arguments.check_for_class(step.module or "")
+            step.check_reader(step.arguments)
             step.arguments.check_names(study.argument_names, (), {*step.env, *step.secrets, *step.config_maps})
 
 

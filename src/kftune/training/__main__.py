@@ -95,7 +95,8 @@ def main(argv: Sequence[str], program: str = PROGRAM) -> int:
     except (KftuneError, OSError) as error:
         if isinstance(error, BrokenPipeError) and program != PROGRAM:
             raise  # `kftune` ends quietly
-        print(f"{'kftune.training' if program == PROGRAM else 'kftune'}: {error}", file=sys.stderr)
+        text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        print(f"{'kftune.training' if program == PROGRAM else 'kftune'}: {text}", file=sys.stderr)
         return 1 if isinstance(error, (MetricError, MissingExtraError, ModelRegistryError, OSError)) else 2
 
 

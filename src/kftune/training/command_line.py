@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kftune.errors import UsageError, near_files, near_names
 from kftune.hparams import Hparams
 from kftune.outputs import take
-from kftune.training.step_outputs import NAMES
+from kftune.training.step_outputs import NAMES, check_outputs
 
 CONFIG_PATH = "KFTUNE_CONFIG_PATH"
 _SUFFIXES = (".yaml", ".yml")
@@ -48,7 +48,7 @@ def read_arguments(argv: Sequence[str], hparams: type[Hparams]) -> TrainingLine:
         hparams: The class.
 
     Raises:
-        UsageError: An option has no value or is given twice, or there is no such config file.
+        UsageError: An option has no value, is given twice or needs another one, or there is no such config file.
     """
     fields = hparams.leaves()
     given, tokens = take(argv, *(name for name in ("data", "model", *NAMES) if name.replace("-", "_") not in fields))
@@ -76,6 +76,7 @@ def read_arguments(argv: Sequence[str], hparams: type[Hparams]) -> TrainingLine:
             folders.append(value)
         else:
             rest.append(f"--{flag}={find_config(option, value, is_name=option in names)}")
+    check_outputs(given)
     if len(folders) > 1:
         raise UsageError(f"the folder to write is given once, with -o or --model, but got {' and '.join(folders)}")
     return TrainingLine(

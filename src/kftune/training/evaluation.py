@@ -10,7 +10,7 @@ from kftune.errors import HparamsError
 from kftune.training.about import ABOUT, about_of
 from kftune.training.arguments import step_arguments
 from kftune.training.folder import read_summary
-from kftune.training.step_outputs import TEST_NAMES, write_outputs
+from kftune.training.step_outputs import TEST_NAMES, check_outputs, write_outputs
 
 USAGE = """\
 usage: python -m kftune.training evaluate --model=PATH --data=PATH [--name=PATH ...]
@@ -45,6 +45,7 @@ def run(argv: Sequence[str]) -> int:
         OSError: A file cannot be written.
     """
     given = step_arguments("evaluate", argv, ("model", "data"), TEST_NAMES)
+    check_outputs(given)
     folder = Path(given["model"])
     summary = read_summary(folder)
     about = about_of(summary)

@@ -17,6 +17,9 @@ from kftune.hparams.registry import HPARAMS_REGISTRY, import_module, load_hparam
 from kftune.spec.classes import register_classes
 from kftune.training.importing import torch_import
 
+_OPTIONS = ("data", "output")
+"""Arguments that a function may have besides the hyperparameters."""
+
 
 class Trained(NamedTuple):
     """What a training returned.
@@ -97,7 +100,7 @@ class Trainer:
 
     Raises:
         RegistryError: Its module cannot be imported.
-        UsageError: There is no such function, or it does not take the class.
+        UsageError: There is no such function, it does not take the class, or it needs other arguments.
         MissingExtraError: torch is not installed.
     """
 
@@ -114,6 +117,7 @@ class Trainer:
             )
         self._takes = _parameters(self._function)
         self._check_class(hparams)
+        self._check_call()
 
     def _check_class(self, given: type[Hparams]) -> None:
         """Raises if the function says that it takes another class."""
@@ -124,6 +128,20 @@ class Trainer:
         wanted = hints.get(next(iter(self._takes), ""))
         if isinstance(wanted, type) and issubclass(wanted, Hparams) and not issubclass(given, wanted):
             raise UsageError(f"{self.name} takes {wanted.__name__}, but got {given.__name__}; give {name_of(wanted)}")
+
+    def _check_call(self) -> None:
+        """Raises if the function cannot be called with the hyperparameters, and the options that it has."""
+        try:
+            signature = inspect.signature(self._function)  # type: ignore[arg-type]  # it is callable
+        except (TypeError, ValueError):  # written in C
+            return
+        try:
+            signature.bind(None, **dict.fromkeys(name for name in _OPTIONS if name in self._takes))
+        except TypeError as error:
+            raise UsageError(
+                f"{self.name} is called with the hyperparameters, and with data and output if it has these arguments, "
+                f"but it is {self.name.partition(':')[2]}{signature}: {error}"
+            ) from None
 
     def __call__(self, hparams: Hparams, data: Path | None = None, output: Path | None = None) -> Trained:
         """Trains.
@@ -136,7 +154,7 @@ class Trainer:
         Raises:
             UsageError: The function does not take the data, or it returned something other than `Trained` has.
         """
-        options: dict[str, Path | None] = {"data": data, "output": output}
+        options = dict(zip(_OPTIONS, (data, output), strict=True))
         taken = {name: value for name, value in options.items() if name in self._takes}
         if data is not None and "data" not in taken:
             raise UsageError(f"{self.name} takes no argument data, so there can be no --data; got --data={data}")

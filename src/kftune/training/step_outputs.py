@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune import outputs
-from kftune.errors import HparamsError
+from kftune.errors import HparamsError, UsageError
 from kftune.files import write_text
 from kftune.hparams import Hparams
 from kftune.training.about import about_of
@@ -23,6 +23,21 @@ TEST_NAMES = ("metrics", *TEST_VALUES, "report", "executor-output")
 
 _LOSSES = {"train/loss": "train_loss", "validation/loss": "val_loss"}
 """What typed models call the losses -> their names on the page."""
+
+
+def check_outputs(given: Mapping[str, str]) -> None:
+    """Checks what the command line asks for, before any work.
+
+    Args:
+        given: Path by name.
+
+    Raises:
+        UsageError: The file for KFP's page is asked for without the artifact that it is about.
+    """
+    if "executor-output" in given and "metrics" not in given:
+        raise UsageError(
+            f"--executor-output={given['executor-output']} is about the artifact of --metrics; give --metrics=FILE too"
+        )
 
 
 def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page: Any) -> None:

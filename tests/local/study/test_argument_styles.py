@@ -12,8 +12,9 @@ from foreign_scripts import ARGUMENTS, SCRIPTS, Net, foreign_study, script_in
 from local_study import log_of, trials_in
 from mistake_texts import printed
 
-from kftune.errors import StudyError
+from kftune.errors import PipelineError, StudyError
 from kftune.local import run_study
+from kftune.pipeline import pipeline_from_dict
 
 EVERY = sorted(ARGUMENTS)
 
@@ -91,6 +92,19 @@ def test_kftune_s_own_training_reads_its_command_line_only(arguments):
     step = {"module": "kftune.training", "args": ["lstm"], "arguments": arguments}
     with pytest.raises(StudyError, match=r"kftune\.training reads its command line"):
         foreign_study((), {}, step=step)
+
+
+@pytest.mark.parametrize("command", [("kftune", "train", "lstm"), ("python", "-m", "kftune.training", "lstm")])
+def test_kftune_s_own_training_reads_no_variables_as_a_command_either(command):
+    assert foreign_study(command, {"style": "name=value"}).step.command == command
+    with pytest.raises(StudyError, match=r"reads its command line, --name=value .* but as is environment"):
+        foreign_study(command, {"as": "environment"})
+
+
+def test_a_step_of_a_pipeline_is_checked_in_the_same_way():
+    step = {"kind": "train", "module": "kftune.training", "args": ["lstm"], "arguments": {"as": "environment"}}
+    with pytest.raises(PipelineError, match=r"kftune\.training reads its command line"):
+        pipeline_from_dict({"name": "own", "steps": {"train": {**step, "hparams": "LstmHparams"}}})
 
 
 def test_a_pipeline_passes_inputs_and_hyperparameters_in_the_form_of_the_script(tmp_path):

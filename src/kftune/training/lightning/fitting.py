@@ -83,6 +83,8 @@ def fit(
         OSError: The output folder cannot be written.
         SystemExit: A signal stopped the training.
     """
+    if executor_output is not None and metrics is None:
+        raise HparamsError(f"executor_output is about the artifact of metrics; give both, not {executor_output} alone")
     hparams = _trainer_hparams(trainer)
     module = _data_module(data)
     model.check()
