@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import os
 import subprocess
@@ -38,6 +39,12 @@ def test_every_name_of_all_is_there_and_no_other_is_offered():
     with pytest.raises(AttributeError, match="module 'kftune' has no attribute 'Hparms'"):
         kftune.Hparms  # noqa: B018
     assert not hasattr(kftune, "__wrapped__")
+
+
+def test_no_module_hides_a_public_name():
+    # The import of a module sets the package's attribute of that name. The module kftune.render can be called.
+    hidden = {name for name in kftune.__all__ if importlib.util.find_spec(f"kftune.{name}") is not None}
+    assert hidden <= {"render"}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--out is the file to write, but {out} is a folder; for example --out {out / _PAGE}")
     with open_given(arguments) as results:
         if arguments.format == "text":
-            from kftune.report.text import report_text
+            from kftune.study_report.text import report_text
 
             text = report_text(
                 results,
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
                 print(text, end="")
                 return 0
         else:
-            from kftune.report.page import report_page
+            from kftune.study_report.page import report_page
 
             text = report_page(results)
     target = out or _PAGE

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve, thinned
-from kftune.report.importances import Importances, importances
-from kftune.report.parameters import Parameter, parameters
 from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, TrackedObjective, Trial
 from kftune.results.trials import Trials
+from kftune.study_report.importances import Importances, importances
+from kftune.study_report.parameters import Parameter, parameters
 
 _MOST_POINTS = 120_000
 """Of all curves together. Each is about eight bytes of the page."""

@@ -8,10 +8,10 @@ from textwrap import fill
 from typing import NamedTuple
 
 from kftune.html_page import Scale
-from kftune.report.content import Content, content_of
-from kftune.report.parameters import Parameter
-from kftune.report.provenance import best_argv, failures
 from kftune.results.trials import Trials
+from kftune.study_report.content import Content, content_of
+from kftune.study_report.parameters import Parameter
+from kftune.study_report.provenance import best_argv, failures
 
 _ROWS = 10
 _LEFT = 12

@@ -11,9 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from kftune.report.content import Content, content_of, to_data
-from kftune.report.provenance import best_argv, best_yaml, failures, provenance
 from kftune.results.trials import Trials
+from kftune.study_report.content import Content, content_of, to_data
+from kftune.study_report.provenance import best_argv, best_yaml, failures, provenance
 
 _ASSETS = Path(__file__).with_name("assets")
 _SCRIPTS = ("draw.js", "plots.js", "parallel.js", "table.js")

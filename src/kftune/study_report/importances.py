@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from kftune.html_page import Scale
-from kftune.report.parameters import Parameter, Value
+from kftune.study_report.parameters import Parameter, Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

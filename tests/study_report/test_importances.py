@@ -7,9 +7,9 @@ import sys
 import pytest
 from report_studies import CASES, sampled
 
-from kftune.report.content import content_of
-from kftune.report.importances import FEWEST, importances
-from kftune.report.parameters import Parameter
+from kftune.study_report.content import content_of
+from kftune.study_report.importances import FEWEST, importances
+from kftune.study_report.parameters import Parameter
 
 
 def test_the_hyperparameter_that_decides_is_the_most_important():

@@ -17,9 +17,9 @@ from local_study import run, study
 from report_studies import CASES, HOSTILE, recorded, sampled
 
 from kftune.cli import main
-from kftune.report import page as page_module
-from kftune.report.page import duration, report_page, to_script
 from kftune.results.records import SCORED
+from kftune.study_report import page as page_module
+from kftune.study_report.page import duration, report_page, to_script
 
 VOID = {"meta", "input", "br", "rect"}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from report_studies import CASES, recorded
 
-from kftune.report.page import report_page
 from kftune.results.trials import Trials
+from kftune.study_report.page import report_page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 ARGUMENTS = (

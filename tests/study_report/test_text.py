@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report_studies import CASES, recorded, sampled
 
-from kftune.report.text import report_text
+from kftune.study_report.text import report_text
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from report_studies import recorded
 
-from kftune.report.content import lanes
-from kftune.report.parameters import parameters
+from kftune.study_report.content import lanes
+from kftune.study_report.parameters import parameters
 
 
 @pytest.mark.parametrize(
