@@ -35,9 +35,9 @@ def test_the_study_finds_the_best_of_its_trials(place: Place) -> None:
     best = ended["status"]["currentOptimalTrial"]
     objective = {name: float(metrics["val_seq_accuracy"]["max"]) for name, metrics in reached.items()}
     assert objective[best["bestTrialName"]] == max(objective.values())
-    assert [each["name"] for each in best["parameterAssignments"]] == [
+    assert {each["name"] for each in best["parameterAssignments"]} == {
         each["name"] for each in ended["spec"]["parameters"]
-    ]
+    }
     assert all(math.isfinite(float(metrics["val_loss"]["min"])) for metrics in reached.values())
 
 

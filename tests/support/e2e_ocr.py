@@ -1,4 +1,4 @@
-"""The study of the model that reads numbers, made short for a node of two cores, and a volume with torch for its trials."""
+"""The OCR study, made short for a node of two cores, and a volume with torch for its trials."""
 
 from __future__ import annotations
 
@@ -81,15 +81,13 @@ def place_with_torch(environment: Mapping[str, str]) -> Iterator[Place]:
         image = f"step.image={environment[TRAIN]}"
         try:
             kubectl(apply_command(dry_run=False), json.dumps(_volume(namespace, environment[PACKAGES])))
-            yield Place(
-                namespace, (image, f"step.env.PYTHONPATH={_MOUNT}", f"step.volumes={json.dumps([mounted])}")
-            )
+            yield Place(namespace, (image, f"step.env.PYTHONPATH={_MOUNT}", f"step.volumes={json.dumps([mounted])}"))
         finally:
             kubectl(["kubectl", "delete", "persistentvolume", namespace, "--ignore-not-found", "--wait=false"])
 
 
 def run_study(place: Place, name: str, *changes: str) -> Any:
-    """Renders the study with ``kftune render``, applies it with ``kubectl``, and returns the Experiment once it has ended.
+    """Renders the study with ``kftune render``, applies it, and returns the Experiment once it has ended.
 
     Args:
         place: Where it runs.
