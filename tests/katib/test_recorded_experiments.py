@@ -25,7 +25,8 @@ def without_times(status: dict[str, Any]) -> dict[str, Any]:
     [("ocr-small", ("batch_size", "16")), ("experiments", ("preset", "small"))],
 )
 def test_the_status_of_a_recorded_experiment_follows_from_its_trials(name: str, best: tuple[str, str]) -> None:
-    objects: Any = yaml_text.load_file(DATA / "katib_dumps" / f"{name}.yaml")["items"]
+    dump: Any = yaml_text.load_file(DATA / "katib_dumps" / f"{name}.yaml")
+    objects = dump["items"]
     (experiment,) = (each for each in objects if each["kind"] == "Experiment")
     trials = [each for each in objects if each["kind"] == "Trial"]
     running = {**new_status(), "conditions": experiment["status"]["conditions"][:1]}

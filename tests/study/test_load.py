@@ -389,7 +389,9 @@ def test_a_mistake_in_an_override_says_that_it_comes_from_there(path, override, 
 
 @pytest.mark.parametrize("text", ["null", "~", ""])
 def test_an_override_with_null_is_answered_with_how_to_remove_the_key(path, text):
-    with pytest.raises(StudyError, match=r"got None; its keys are .*\(set by an override; '~budget' removes the key\)$"):
+    with pytest.raises(
+        StudyError, match=r"got None; its keys are .*\(set by an override; '~budget' removes the key\)$"
+    ):
         load_study(path, [f"budget={text}"])
 
 
