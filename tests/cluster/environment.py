@@ -11,12 +11,13 @@ from cluster.images import AS_ROOT, LAUNCHER
 from cluster.layout import ENVIRONMENT, KUBECONFIG, ClusterError
 
 
-def write_environment(programs: Path, versions: Mapping[str, str]) -> None:
+def write_environment(programs: Path, versions: Mapping[str, str], packages: Path | None = None) -> None:
     """Records the variables of the suite once the cluster is up.
 
     Args:
         programs: The folder that holds kubectl.
         versions: The versions of what runs.
+        packages: The folder of the installed packages, where the node sees this machine's files.
     """
     content = {
         "KUBECONFIG": str(KUBECONFIG),
@@ -25,6 +26,7 @@ def write_environment(programs: Path, versions: Mapping[str, str]) -> None:
         "KFTUNE_E2E_LAUNCHER": LAUNCHER.reference,
         "KFTUNE_E2E_ROOT": AS_ROOT.reference,
         "KFTUNE_E2E_VERSIONS": json.dumps(versions),
+        **({} if packages is None else {"KFTUNE_E2E_PACKAGES": str(packages)}),
     }
     ENVIRONMENT.write_text(json.dumps(content, indent=1), encoding="utf-8")
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class Own:
         _await_ready(pid, "kube-proxy")  # the last one
         self._cluster.kubectl("wait", f"node/{NODE}", "--for=condition=Ready", f"--timeout={_PATIENCE:g}s")
         self._cluster.install(own_node=True)
-        write_environment(self._kubernetes.built, self.versions())
+        write_environment(self._kubernetes.built, self.versions(), Path(sysconfig.get_path("purelib")))
 
     def down(self) -> None:
         """Ends the cluster and removes all that it left."""

@@ -12,6 +12,8 @@ import pytest
 from cluster_run import (
     LAUNCHER,
     OVERLAY,
+    PACKAGES,
+    TORCH,
     TRAIN,
     apply_command,
     has_condition,
@@ -22,6 +24,7 @@ from cluster_run import (
     wait_until,
     wrong_results,
 )
+from e2e_ocr import missing_for_torch
 from places import CIRCUITS
 
 from kftune.project import load_project
@@ -72,13 +75,29 @@ def test_without_a_kubeconfig_the_suite_says_so() -> None:
     assert "set KUBECONFIG" in str(missing_for_a_run({}))
 
 
-def test_an_image_that_no_variable_names_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def with_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kubectl").write_text("#!/bin/sh\n", encoding="utf-8")
     (tmp_path / "kubectl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("with_kubectl")
+def test_an_image_that_no_variable_names_is_asked_for() -> None:
     found = missing_for_a_run({"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}, TRAIN, LAUNCHER)
     assert str(found).startswith("KFTUNE_E2E_LAUNCHER must name")
     assert missing_for_a_run({"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}, TRAIN) is None
+
+
+@pytest.mark.usefixtures("with_kubectl")
+def test_trials_that_need_torch_take_it_from_an_image_or_from_a_folder_of_the_node(tmp_path: Path) -> None:
+    image = {"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}
+    folder = {**image, PACKAGES: str(tmp_path)}
+    assert "KFTUNE_E2E_TORCH names no image" in str(missing_for_torch(image))
+    assert "KFTUNE_E2E_PACKAGES no folder" in str(missing_for_torch(folder))
+    assert missing_for_torch({"KUBECONFIG": "k", TORCH: "registry.example/torch:1"}) is None
+    (tmp_path / "torch").mkdir()
+    assert missing_for_torch(folder) is None
 
 
 def test_a_finished_experiment_is_right() -> None:

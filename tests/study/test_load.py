@@ -387,6 +387,20 @@ def test_a_mistake_in_an_override_says_that_it_comes_from_there(path, override, 
     assert (caught.value.line, caught.value.column) == place_of(path, mark)
 
 
+@pytest.mark.parametrize("text", ["null", "~", ""])
+def test_an_override_with_null_is_answered_with_how_to_remove_the_key(path, text):
+    with pytest.raises(
+        StudyError, match=r"got None; its keys are .*\(set by an override; '~budget' removes the key\)$"
+    ):
+        load_study(path, [f"budget={text}"])
+
+
+def test_a_key_that_is_missing_because_an_override_removes_it_is_not_answered_with_its_removal(path):
+    with pytest.raises(StudyError) as caught:
+        load_study(path, ["~objective"])
+    assert "removes the key" not in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("override", "right"),
     [

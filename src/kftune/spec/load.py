@@ -17,6 +17,7 @@ from kftune.validation import InputProblem, findings, inner_keys
 
 Loaded = TypeVar("Loaded", bound=Part)
 Keys = tuple[str, ...]
+_NULLS = frozenset({"", "~", "null"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,10 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
         message = f"{what} holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
         raise file_type.model.ERROR(message, str(path), 1, 1)
     folders = _folders_of(path)
-    changed = []
+    changed = {}
     for override in overrides:
         _check_section(data, override, file_type, folders)
-        changed.append(_override(data, override, file_type))
+        changed[_override(data, override, file_type)] = override
     made, found, cause = _made(data, file_type, folders)
     if made is None or found:
         message, place = _placed(found, text, str(path), changed)
@@ -216,17 +217,26 @@ def _parent(data: dict[str, Any], keys: Keys, override: str, *, create: bool) ->
 
 
 def _placed(
-    found: Sequence[InputProblem], text: str, file: str, overridden: Sequence[Keys]
+    found: Sequence[InputProblem], text: str, file: str, overridden: Mapping[Keys, str]
 ) -> tuple[str, tuple[int, int]]:
     """Returns one message for all findings, and the place of the first; the others have theirs in the message."""
     lines, first = [], (1, 1)
     for index, finding in enumerate(found):
         place = yaml_text.locate(text, finding.path, key=finding.at_key)
-        note = " (set by an override)" if any(_concerns(finding, keys) for keys in overridden) else ""
+        note = _cause([override for keys, override in overridden.items() if _concerns(finding, keys)])
         if index == 0:
             first = place
         lines.append(f"{f'{file}:{place[0]}:{place[1]}: ' if index else ''}{finding}{note}")
     return "\n".join(lines), first
+
+
+def _cause(overrides: Sequence[str]) -> str:
+    """Returns what a message says of the overrides that a finding is about."""
+    parts = [each.partition("=") for each in overrides]
+    nulls = [name for name, equals, text in parts if equals and text.strip().lower() in _NULLS]
+    if nulls:
+        return f" (set by an override; '~{nulls[0]}' removes the key)"
+    return " (set by an override)" if overrides else ""
 
 
 def _concerns(finding: InputProblem, changed: Keys) -> bool:
