@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 _LIST = ".kftune-files"
+# Names of streams, such as /dev/stdout and bash's >(command). To replace one would take it from all programs.
+_STREAMS = ("/dev/", "/proc/")
 _LIST_HEAD = "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\n"
 
 
@@ -20,6 +22,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
     Args:
         path: The file to write; its folder is created when missing. An older file stays until the new one is complete.
+            A stream below /dev is written to, and not replaced.
 
     Raises:
         OSError: The folder cannot be created or written to.
@@ -54,6 +57,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _replacing(path: Path, mode: str, **form: str) -> Iterator[Any]:
+    if str(path.absolute()).startswith(_STREAMS):
+        with path.open(mode, **form) as stream:  # type: ignore[call-overload]
+            yield stream
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
