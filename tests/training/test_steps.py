@@ -230,7 +230,7 @@ MISTAKES = {
     "no circuit": (["data", "--data=x"], "data needs --circuit=…"),
     "an empty path": (["data", "--circuit=PLANT001/CIRCUIT01", "--data="], "data needs --data=…"),
     "a misspelt argument": (["evaluate", "--modle=x"], "did you mean 'model'?"),
-    "a value apart": (["register", "--model", "x"], "of the form --name=value, but got '--model'"),
+    "no value": (["register", "--model"], "--model needs a value: --model=VALUE"),
     "an argument twice": (["data", "--data=x", "--data=y"], "--data must be given once"),
     "no such circuit": (["data", "--circuit=P1", "--data=x"], "a name must be like PLANT001/CIRCUIT01"),
     "no readings": (["lstm", "--data=nowhere"], "cannot read the readings of PLANT001/CIRCUIT01"),

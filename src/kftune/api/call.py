@@ -17,8 +17,12 @@ from kftune.errors import KftuneError, UsageError
 from kftune.metrics import report
 from kftune.metrics.line import Reported
 
-IMPORTING = "KFTUNE_IMPORTING"
-"""The variable that says, in a trial's process, which function it looks for."""
+_IMPORTING = "KFTUNE_IMPORTING"
+
+
+def importing() -> str:
+    """Returns the function that this process, that of a trial, looks for at this moment; empty otherwise."""
+    return os.environ.get(_IMPORTING, "")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,11 +46,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _prepared(function: str, hparams: str, arguments: Sequence[str]) -> tuple[Any, Any]:
-    os.environ[IMPORTING] = function
+    os.environ[_IMPORTING] = function
     try:
         return _found(function), _found(hparams).from_args(arguments)
     finally:
-        del os.environ[IMPORTING]
+        del os.environ[_IMPORTING]
 
 
 def _found(name: str) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, Unpack, overload
 
-from kftune.api.call import IMPORTING
+from kftune.api.call import importing
 from kftune.api.functions import Function, called, step_of
 from kftune.api.options import Options, changed, study_at, study_of
 from kftune.api.tuned import Tuned
@@ -111,10 +110,9 @@ def tune(
         StoreError: The folder has the results of another study.
         KeyboardInterrupt: Ctrl-C, after all trials have ended and are stored.
     """
-    importing = os.environ.get(IMPORTING)
-    if importing:
+    if importing():
         raise UsageError(
-            f"kftune.tune was called while a trial imports {importing.partition(':')[0]} to find its function; put the "
+            f"kftune.tune was called while a trial imports {importing().partition(':')[0]} to find its function; put the "
             f"call under if __name__ == '__main__':"
         )
     job = _job(what, hparams, options)

@@ -186,7 +186,8 @@ def test_trials_of_an_experiment_have_an_origin_too(project):
 # -- where it is shown --------------------------------------------------------------------------------------------
 
 
-def test_every_form_of_the_results_says_what_proposed_a_trial(project, capsys):
+def test_every_form_of_the_results_says_what_proposed_a_trial(project, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     commit = committed(project)
     notes(project, 1, algorithm={"name": "sobol", "seed": 1})
     notes(project, 2, algorithm={"name": "random", "seed": 2})
