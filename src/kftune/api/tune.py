@@ -112,8 +112,8 @@ def tune(
     """
     if importing():
         raise UsageError(
-            f"kftune.tune was called while a trial imports {importing().partition(':')[0]} to find its function; put the "
-            f"call under if __name__ == '__main__':"
+            f"kftune.tune was called while a trial imports {importing().partition(':')[0]} to find its function; put "
+            f"the call under if __name__ == '__main__':"
         )
     job = _job(what, hparams, options)
     folder = (job.place.parent / RUNS / slug(job.study.name)) if dir is None else Path(dir)
