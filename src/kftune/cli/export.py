@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,13 @@ from kftune.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from kftune.importers.outward import Exported
+    from kftune.results import Trials
     from kftune.study import Study
 
 FORMAT = "kftune.export/1"
 _SYSTEMS = ("azureml", "optuna", "katib")
 _STUDY_FILES = (".yaml", ".yml")
+_FLAGS = {"dir": "dir", "through": "study"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="with --to: write nothing if something has no equivalent, and exit with 1"
     )
     parser.add_argument("--force", action="store_true", help="overwrite the file")
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="with --to: form of the report")
+    parser.add_argument("--format", choices=["text", "json"], help="with --to: form of the report (default: text)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,13 +64,18 @@ def _write_foreign(arguments: argparse.Namespace) -> int:
     from kftune.importers.report import losses
     from kftune.study import load_study
 
-    source: Path = arguments.study
+    source = Path(arguments.study)
     if arguments.to == "katib":
         raise UsageError(
             f"the Experiment of a study is what kftune render writes: kftune render {source} --out manifests"
         )
     if source.is_dir() or source.suffix.lower() not in (*_STUDY_FILES, ".json"):
         raise UsageError(f"--to writes a study in other words, so give its file, such as study.yaml; given {source}")
+    for option in ("dir", "through"):
+        if getattr(arguments, option) is not None:
+            raise UsageError(
+                f"--{_FLAGS[option]} is with --bundle; --to writes the study alone, so it is the first argument"
+            )
     given_kind(source, ("study",))
     target: Path | None = arguments.out
     _check_new(target, arguments.force)
@@ -105,27 +113,38 @@ def _write_bundle(arguments: argparse.Namespace) -> int:
     from kftune.study_report.bundle import bundle
 
     target: Path = arguments.bundle
-    for option in ("out", "strict"):
+    for option in ("out", "strict", "format"):
         if getattr(arguments, option):
-            raise UsageError(f"--{option} is with --to; a bundle is written to the file of --bundle")
+            raise UsageError(
+                f"--{option} is with --to; a bundle is one file, that of --bundle, and has no report of losses"
+            )
     if target.suffix.lower() != ".zip":
         raise UsageError(f"a bundle is a ZIP file, by whose name it is known: --bundle {target.with_suffix('.zip')}")
     _check_new(target, arguments.force)
     sources = _sources(arguments)
     with open_given(arguments) as results:
-        place = Path(results.place)
-        folders = {f"{path.resolve()}/": "" for path in (place, Path.cwd()) if path.is_dir()}
-        content = bundle(results, sources, folders, target.name)
+        # The longest first, as one may be in another.
+        folders = sorted({str(path) for path in _folders(arguments, results)}, key=len, reverse=True)
+        content = bundle(results, sources, folders)
         count = len(results.trials())
     write_bytes(target, content)
     print(f"wrote {target}: {count} trials, {len(content) / 1000:.0f} kB")
     return 0
 
 
+def _folders(arguments: argparse.Namespace, results: Trials) -> Iterator[Path]:
+    """Yields the folders that messages of trials may name."""
+    for given in (Path(results.place), Path(arguments.study), arguments.through, Path.cwd()):
+        if given is not None and given.exists():
+            found = given.resolve() if given.is_dir() else given.resolve().parent
+            if found != found.parent:
+                yield found
+
+
 def _sources(arguments: argparse.Namespace) -> dict[str, str]:
     """Returns the study file and the source of its class, by name."""
-    file: Path | None = arguments.through or arguments.study
-    if file is None or file.suffix.lower() not in _STUDY_FILES or not file.is_file():
+    file = Path(arguments.through or arguments.study)
+    if file.suffix.lower() not in _STUDY_FILES or not file.is_file():
         print(
             "note: the bundle has no study file, as the results do not say where it is; give the file of the study, or "
             "--study FILE",

@@ -6,8 +6,9 @@ Equal results give equal bytes: no file has a time, or a path of this machine.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kftune import yaml_text
@@ -30,20 +31,20 @@ _ABOUT = {
 }
 
 
-def bundle(results: Trials, sources: Mapping[str, str], folders: Mapping[str, str], name: str) -> bytes:
+def bundle(results: Trials, sources: Mapping[str, str], folders: Sequence[str]) -> bytes:
     """Returns a ZIP file with a study.
 
     Args:
         results: Its trials.
         sources: More files: the study and its class.
-        folders: Paths of this machine -> what messages of trials have in their place.
-        name: The file that is written.
+        folders: Paths of this machine; messages of trials have them as relative paths.
 
     Raises:
         StoreError: It is too large to be read back.
     """
     document = _without_paths(to_json(results, curves=True), folders)
     # Everything is written from what a reader of the bundle has, so that both show the same.
+    name = f"{results.meta.slug}.zip"  # not that of the file: equal results give equal bytes
     kept = read_json(document, name)
     files = {
         RESULTS: to_text(document, indent=None),
@@ -64,13 +65,14 @@ def bundle(results: Trials, sources: Mapping[str, str], folders: Mapping[str, st
     return _zipped(files)
 
 
-def _without_paths(document: dict[str, Any], folders: Mapping[str, str]) -> dict[str, Any]:
+def _without_paths(document: dict[str, Any], folders: Sequence[str]) -> dict[str, Any]:
     """Returns results without the files of this machine, which a reader of the bundle does not have."""
     trials = [*document["trials"], *([document["best"]] if document["best"] else [])]
     for trial in trials:
         trial["log"] = trial["output"] = None
-        for folder, text in folders.items():
-            trial["message"] = trial["message"] and trial["message"].replace(folder, text)
+        for folder in folders:
+            pattern = rf"{re.escape(folder)}(/|(?![\w.-]))"
+            trial["message"] = re.sub(pattern, lambda found: "" if found[1] else ".", trial["message"])
     return document
 
 

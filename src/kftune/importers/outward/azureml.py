@@ -115,21 +115,23 @@ def _of_steps(domain: IntUniform | QUniform | QLogUniform, where: str, made: Exp
     if isinstance(domain, IntUniform) and low == 0 and q == 1:
         made.say("converted", where, f"randint, which never draws its upper bound {int(high) + 1}")
         return {"type": "randint", "upper": int(high) + 1}
-    if not math.isclose(low / q, round(low / q), abs_tol=1e-9) and not is_log and domain.size <= _MOST_LISTED:
+    is_multiple = math.isclose(low / q, round(low / q), abs_tol=1e-9)
+    if not is_multiple and not is_log and domain.size <= _MOST_LISTED:
         made.say("converted", where, f"a list of its {domain.size} values: they are no multiples of {q:g}")
         return {"type": "choice", "values": list(domain.grid())}
     if is_log:
         # An integer has the half unit on both sides; another draw is from bound to bound, and then rounded.
         half = 0.5 if isinstance(domain, IntUniform) else 0.0
         ends = (math.log(low - half), math.log(high + half))
-        is_same = math.isclose(low / q, round(low / q), abs_tol=1e-9) and (q == 1 or half == 0)
+        is_same = is_multiple and (q == 1 if half else high == domain.high)
         text = f"the bounds are exponents of e, and values are rounded to multiples of {q:g}"
         made.say("converted" if is_same else "lost", where, text if is_same else f"{text}: these are other values")
         return {**_range("qloguniform", *ends), "q": q}
-    is_same = math.isclose(low / q, round(low / q), abs_tol=1e-9)
     text = f"the bounds are half a step further, so that rounding to multiples of {q:g} leaves the ends equally likely"
     made.say(
-        "converted" if is_same else "lost", where, text if is_same else f"values are rounded to multiples of {q:g}"
+        "converted" if is_multiple else "lost",
+        where,
+        text if is_multiple else f"values are rounded to multiples of {q:g}",
     )
     return {**_range("quniform", _short(low - q / 2), _short(high + q / 2)), "q": q}
 
