@@ -85,7 +85,6 @@ def test_a_bundle_survives_the_study_and_gives_back_its_trials_and_curves(folder
     shutil.copy(folder / "toy.zip", tmp_path / "toy.zip")
     with open_results(folder / "runs" / "toy") as results, open_trials(tmp_path / "toy.zip") as read:
         before, after = to_json(results, curves=True), to_json(read, curves=True)
-        assert read.best().point == results.best().point
     for trial in (*before["trials"], before["best"]):
         trial["log"] = trial["output"] = None
         trial["message"] = trial["message"].replace(str(folder.resolve()), ".")
