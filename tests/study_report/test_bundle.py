@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from local_experiment import experiment
 from mistake_texts import printed, record, recorded
 from seed_project import kftune
 
+from kftune import yaml_text
 from kftune.results import open_results
 from kftune.results.export import to_json, to_text
 from kftune.results.sources import bundle as reading
@@ -136,7 +139,9 @@ _MISTAKES = {
     "Katib": ["export", "study.yaml", "--to", "katib"],
     "results in other words": ["export", "toy.zip", "--to", "optuna"],
     "a folder of results in other words": ["export", "study.yaml", "--to", "optuna", "--dir", "runs/toy"],
-    "a file that is there": ["export", "study.yaml", "--to", "optuna", "-o", "study.yaml"],
+    "the study itself": ["export", "study.yaml", "--to", "optuna", "-o", "./study.yaml", "--force"],
+    "a file that is there": ["export", "study.yaml", "--to", "optuna", "-o", "train.py"],
+    "a bundle that is a folder": ["export", "study.yaml", "--bundle", "."],
     "a study that is not there": ["export", "studdy.yaml", "--to", "optuna"],
     "a bundle with another suffix": ["export", "study.yaml", "--bundle", "toy.tar"],
     "a bundle that is there": ["export", "study.yaml", "--bundle", "toy.zip"],
@@ -188,3 +193,12 @@ def test_a_mistake_is_answered_with_its_recorded_text(name: str, texts: dict[str
 
 def test_every_mistake_is_refused_without_a_traceback(texts: dict[str, str]) -> None:
     assert [name for name, text in texts.items() if not text.startswith("exit 2") or "Traceback" in text] == []
+
+
+def test_a_bundle_of_an_experiment_has_the_experiment(tmp_path: Path) -> None:
+    (tmp_path / "katib.yaml").write_text(yaml_text.dump(json.loads(json.dumps(experiment()))), encoding="utf-8")
+    kftune(tmp_path, "run", "katib.yaml")
+    kftune(tmp_path, "export", "katib.yaml", "--bundle", "katib.zip")
+    found = contents(tmp_path / "katib.zip")
+    assert "kind: Experiment" in found["experiment.yaml"]
+    assert found["study/katib.yaml"] == (tmp_path / "katib.yaml").read_text()

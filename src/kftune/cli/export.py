@@ -78,6 +78,8 @@ def _write_foreign(arguments: argparse.Namespace) -> int:
             )
     given_kind(source, ("study",))
     target: Path | None = arguments.out
+    if target is not None and target.resolve() == source.resolve():
+        raise UsageError(f"{target} is the study; give another file to write")
     _check_new(target, arguments.force)
     exported = write_foreign(arguments.to, load_study(source))
     refused = arguments.strict and bool(losses(exported))
@@ -118,9 +120,9 @@ def _write_bundle(arguments: argparse.Namespace) -> int:
             raise UsageError(
                 f"--{option} is with --to; a bundle is one file, that of --bundle, and has no report of losses"
             )
-    if target.suffix.lower() != ".zip":
-        raise UsageError(f"a bundle is a ZIP file, by whose name it is known: --bundle {target.with_suffix('.zip')}")
     _check_new(target, arguments.force)
+    if target.suffix != ".zip":
+        raise UsageError(f"a bundle is a ZIP file, by whose name it is known: --bundle {target.with_suffix('.zip')}")
     sources = _sources(arguments)
     with open_given(arguments) as results:
         # The longest first, as one may be in another.
@@ -186,5 +188,5 @@ def _class_file(study: Study) -> Path | None:
 def _check_new(target: Path | None, is_forced: bool) -> None:
     if target is not None and target.is_dir():
         raise UsageError(f"{target} is a folder; give the file to write")
-    if target is not None and target.exists() and not is_forced and not target.is_char_device():
+    if target is not None and target.is_file() and not is_forced:  # a stream such as /dev/stdout is written to
         raise UsageError(f"{target} already exists; nothing was written. Give --force to overwrite it, or another name")
