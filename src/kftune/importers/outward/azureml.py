@@ -26,7 +26,7 @@ _MOST_LISTED = 1000
 _BAYESIAN = ("choice", "uniform", "quniform")
 _SAMPLED = ("random", "sobol")
 _REASONS = {
-    "constraints": "let the script end at once when a condition does not hold",
+    "constraints": "let the script end when a condition does not hold",
     "metrics": "every metric that the script logs is stored",
     "points": "nothing in a sweep is like it",
     "apply": "run kftune apply with the best values",
@@ -117,7 +117,7 @@ def _of_steps(domain: IntUniform | QUniform | QLogUniform, where: str, made: Exp
         return {"type": "randint", "upper": int(high) + 1}
     is_multiple = math.isclose(low / q, round(low / q), abs_tol=1e-9)
     if not is_multiple and not is_log and domain.size <= _MOST_LISTED:
-        made.say("converted", where, f"a list of its {domain.size} values: they are no multiples of {q:g}")
+        made.say("converted", where, f"a list of its {domain.size} values: none is a multiple of {q:g}")
         return {"type": "choice", "values": list(domain.grid())}
     if is_log:
         # An integer has the half unit on both sides; another draw is from bound to bound, and then rounded.
@@ -244,7 +244,7 @@ def _limits(study: Study, given: dict[str, Any], made: Exported) -> dict[str, An
             limits[there] = math.ceil(seconds)
             made.say("exact", f"budget.{key}", f"limits.{there}: {limits[there]} seconds")
     done = ("max_trials", "parallel", "wall_clock", "trial_timeout")
-    reasons = {"max_failed": "a sweep goes on when trials fail", "retries": "failed trials do not run again"}
+    reasons = {"max_failed": "a sweep continues when trials fail", "retries": "failed trials do not run again"}
     made.leave("budget.", {key: value for key, value in given.items() if key not in done}, reasons)
     return limits
 

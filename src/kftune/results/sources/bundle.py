@@ -52,6 +52,8 @@ def _text(found: zipfile.ZipFile, place: str) -> bytes:
         )
     if RESULTS not in found.namelist():
         raise StoreError(f"a bundle of kftune export --bundle has the file {RESULTS}, but this one has none", place)
+    if found.getinfo(RESULTS).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise StoreError(f"{RESULTS} in this bundle has another compression than deflate; write it anew", place)
     with found.open(RESULTS) as file:
         # The sizes above are what the archive says of itself.
         text = file.read(MOST_BYTES + 1)
