@@ -22,8 +22,8 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "study",
         type=a_source,
-        help="study or Experiment file, the folder of its results, a file with trials (JSON, CSV, YAML, Optuna), or "
-        "katib:NAMESPACE/NAME",
+        help="study or Experiment file, the folder of its results, a file with trials (JSON, CSV, YAML, Optuna, ZIP), "
+        "or katib:NAMESPACE/NAME",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
     add_source_options(parser)

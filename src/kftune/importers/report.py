@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from kftune.importers.imported import Imported, Kind, Note
+from kftune.importers.imported import Imported, Kind, Note, Open
 
 FORMAT = "kftune.import/1"
 _HEADS: dict[Kind, str] = {
@@ -15,11 +15,18 @@ _HEADS: dict[Kind, str] = {
 }
 
 
-def report_text(imported: Imported) -> str:
+class Reported(Protocol):
+    """An import, or an export."""
+
+    notes: list[Note]
+    open: list[Open]
+
+
+def report_text(imported: Reported) -> str:
     """Returns the report for people.
 
     Args:
-        imported: The import.
+        imported: The import, or the export.
     """
     lines: list[str] = []
     for kind, head in _HEADS.items():
@@ -47,13 +54,20 @@ def report_json(imported: Imported, system: str, file: str, written: Sequence[st
         "file": file,
         "name": imported.name,
         "written": list(written),
+        **notes_json(imported),
+    }
+
+
+def notes_json(imported: Reported) -> dict[str, Any]:
+    """Returns what the report of an import, or of an export, says of each part."""
+    return {
         "counts": {kind: sum(note.kind == kind for note in imported.notes) for kind in _HEADS},
         "notes": [note._asdict() for note in imported.notes],
         "fill_in": [each._asdict() for each in imported.open],
     }
 
 
-def losses(imported: Imported) -> list[Note]:
+def losses(imported: Reported) -> list[Note]:
     """Returns the notes about what has no equivalent."""
     return [note for note in imported.notes if note.kind == "lost"]
 

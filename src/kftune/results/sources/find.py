@@ -18,13 +18,14 @@ _Reader = Callable[[Any, str], Trials]
 
 _JOURNALS = (".log", ".journal", ".jsonl")
 _SQLITE = (".db", ".sqlite", ".sqlite3")
-SUFFIXES = (".json", ".csv", ".yaml", ".yml", *_SQLITE, *_JOURNALS)
+_BUNDLE = ".zip"
+SUFFIXES = (".json", ".csv", ".yaml", ".yml", _BUNDLE, *_SQLITE, *_JOURNALS)
 """Of files with trials."""
 
 _READ = (
     "it reads what kftune results --format json or csv prints, the results of an experiment-list tuner (JSON with "
-    "all_results), other CSV, a storage of Optuna (SQLite or a journal), and an Experiment with its "
-    "Trials as kubectl get -o yaml or json prints them"
+    "all_results), other CSV, a bundle of kftune export, a storage of Optuna (SQLite or a journal), and an Experiment "
+    "with its Trials as kubectl get -o yaml or json prints them"
 )
 
 
@@ -33,7 +34,8 @@ def open_trials(place: Path, hints: Hints = NO_HINTS) -> Trials:
 
     Args:
         place: A folder that ``kftune run`` has written; what ``kftune results --format json`` or ``csv`` printed; the
-            results of an experiment-list tuner (JSON); other CSV; a storage of Optuna; objects of Katib (YAML, JSON).
+            results of an experiment-list tuner (JSON); other CSV; a bundle; a storage of Optuna; objects of Katib
+            (YAML, JSON).
         hints: What the file does not say.
 
     Raises:
@@ -58,8 +60,8 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
         StoreError: It cannot be read.
     """
     try:
-        if place.suffix in _SQLITE:
-            return _of_sqlite(place, hints)
+        if place.suffix in (*_SQLITE, _BUNDLE):
+            return _of_binary(place, hints)
         text = place.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise StoreError(f"there is no such file or folder{near_files(str(place))}", str(place)) from error
@@ -91,7 +93,9 @@ def _of_json(data: object) -> _Reader | None:
     return None
 
 
-def _of_sqlite(place: Path, hints: Hints) -> Trials:
+def _of_binary(place: Path, hints: Hints) -> Trials:
+    if place.suffix == _BUNDLE:
+        return cast("Trials", _module("bundle").read(place, str(place)))
     layout = RunFolder(place.parent)
     if place.name == layout.database.name and not _module("optuna_storage").has_studies(place):
         return open_results(place.parent)
