@@ -9,8 +9,6 @@ from pathlib import Path
 
 import experiment_lists
 
-from kftune.cli import main
-
 SIZE = 20_000
 # Trial 2 fails at its first try. Smaller numbers are better, so trials 1 and 2 are the best ones.
 SCRIPT = f"""\
@@ -45,7 +43,7 @@ step: {command: [python, trial.py]}
 """
 PIPELINE = """\
 name: pipe
-parameters: {text: {type: str, value: a}}
+parameters: {text: {type: str, default: a}}
 steps:
   data: {kind: data, command: [python, data.py], inputs: {text: "${parameters.text}"}, outputs: {data: dataset}}
   tune: {kind: tune, study: study.yaml, overrides: [budget.max_trials=2], after: [data]}
@@ -55,6 +53,15 @@ import sys
 from pathlib import Path
 given = dict(token[2:].split("=", 1) for token in sys.argv[1:])
 Path(given["data"]).write_text(given["text"])
+"""
+# Each trial is in the Pareto set.
+TRADE_OFF = """\
+name: both
+hparams: tiny:Tiny
+objectives: [{metric: loss, direction: minimize}, {metric: gain, direction: maximize}]
+algorithm: {name: random, seed: 1}
+budget: {max_trials: 3, parallel: 1}
+step: {command: [sh, -c, "echo loss=${KFTUNE_TRIAL_NAME##*-}; echo gain=${KFTUNE_TRIAL_NAME##*-}", sh]}
 """
 WAITS = """\
 name: waits
@@ -69,19 +76,20 @@ step: {command: [sh, -c, "echo loss=1; touch started; while [ ! -e go ]; do slee
 def write(folder: Path) -> None:
     """Writes the files of the project."""
     files = {"trial.py": SCRIPT, "tiny.py": CLASS, "study.yaml": STUDY, "pipeline.yaml": PIPELINE, "data.py": DATA}
-    for name, text in {**files, "waits.yaml": WAITS}.items():
+    for name, text in {**files, "waits.yaml": WAITS, "both.yaml": TRADE_OFF}.items():
         (folder / name).write_text(text)
 
 
 def run(folder: Path, file: str, *more: str) -> None:
     """Runs a file of the project."""
-    assert main(["run", str(folder / file), "--plain", *more]) == 0
+    # In a process of its own: two folders have modules of one name.
+    subprocess.run([sys.executable, "-m", "kftune", "run", file, "--plain", *more], cwd=folder, check=True)
 
 
 def make_lists(folder: Path) -> None:
     """Writes a list of experiments and runs it."""
     folder.mkdir()
-    experiment_lists.write(folder)
+    experiment_lists.project(folder)
     experiment_lists.run(folder)
 
 
@@ -91,7 +99,8 @@ def start_waiting(folder: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while not (folder / "started").exists():
-        assert time.monotonic() < until and process.poll() is None
+        assert time.monotonic() < until
+        assert process.poll() is None
         time.sleep(0.05)
     return process
 

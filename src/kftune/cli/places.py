@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.cli.arguments import a_path, a_source
-from kftune.errors import StoreError, StudyError
+from kftune.errors import StoreError, StudyError, UsageError
 from kftune.results import Trials, open_results, slug
 from kftune.results.sources.hints import Hints
 from kftune.runs import RUNS
@@ -145,7 +145,9 @@ def given_results(given: Path) -> Path:
         return given
     from kftune.cli.given import given_kind
 
-    kind, _ = given_kind(given, ("study", "Experiment", "pipeline"))
+    kind, _ = given_kind(given, ("study", "Experiment", "pipeline", "experiment list"))
+    if kind.name == "experiment list":
+        raise UsageError(f"{given} is {kind}; give the folder of its results, its --output-dir")
     name = _name(given, "pipeline")
     folder = _beside(given, name if kind.name == "pipeline" else slug(name))
     if not folder.is_dir():

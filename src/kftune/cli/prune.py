@@ -54,7 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
     for left in made.left:
         print(f"stays: {left}")
     total = f"{len(gone)} files and folders, {size_text(sum(each.bytes for each in gone))}"
-    if arguments.yes:
+    if made.is_empty:
+        print(f"no results below {folder}")
+    elif arguments.yes:
         print(f"removed: {total}")
     else:
         print(f"would go: {total}; --yes removes them" if gone else "nothing would go")

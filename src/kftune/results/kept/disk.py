@@ -46,8 +46,14 @@ def usage_of(path: Path) -> Usage:
         if found.st_nlink > 1:
             seen.add((found.st_dev, found.st_ino))
         total += found.st_blocks * _BLOCK
-        changed = changed if is_folder else max(changed, found.st_mtime)
+        if not is_folder and not _is_of_reader(place, found.st_size):
+            changed = max(changed, found.st_mtime)
     return Usage(total, changed, unreadable)
+
+
+def _is_of_reader(place: str, size: int) -> bool:
+    """Returns whether one who only reads a database may have made a file: SQLite's index and empty log of changes."""
+    return place.endswith(".db-shm") or (place.endswith(".db-wal") and size == 0)
 
 
 def size_text(size: float) -> str:

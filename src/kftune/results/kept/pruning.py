@@ -50,11 +50,13 @@ class Plan:
         unneeded: The files and folders; none is in another one.
         left: What stays for a reason that a reader has to know.
         unreadable: What cannot be read.
+        is_empty: Whether there are no results at all.
     """
 
     unneeded: list[Unneeded] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    is_empty: bool = False
 
     def add(self, path: Path, why: str, *locks: Path) -> None:
         """Adds a file or folder.
@@ -77,7 +79,7 @@ def plan(folder: Path, *, aside: Collection[Path] = (), keep_best: int, keep_run
         keep_runs: How many runs of a pipeline stay, the latest; None keeps all.
     """
     found = find_results(folder, *aside)
-    made = Plan(unreadable=found.unreadable)
+    made = Plan(unreadable=found.unreadable, is_empty=not (found.studies or found.pipelines))
     passed: list[Path] = []
     for pipeline in found.pipelines:
         writer = writer_of(pipeline / LOCK)
