@@ -146,14 +146,6 @@ def test_trials_of_the_pareto_set_stay(project: Path):
     assert removed(project, "both.yaml", "--keep-best", "1") == set()
 
 
-def test_trials_from_which_others_begin_stay(project: Path):
-    settings = "{n_population: 5, truncation_threshold: 0.4, suggestion_trial_dir: /opt/katib/data}"
-    kept_results.run(project, "study.yaml", "algorithm.name=pbt", f"algorithm.settings={settings}", "name=heirs")
-    gone = removed(project, "runs/heirs", "--keep-best", "1")
-    assert {name.removeprefix("runs/heirs/").split("/")[0] for name in gone} == {"logs"}
-    assert "trials of pbt begin with the files of others, so all stay" in printed(["prune", "runs/heirs"], project)
-
-
 def test_prune_removes_old_runs_of_a_pipeline_with_their_cache(project: Path):
     first, second = pipeline_runs(project)
     (project / "runs" / "pipe" / "cache" / "notes.json").write_text("{}")
@@ -275,6 +267,7 @@ MISTAKES = {
     "prune: a database": ["prune", "runs/tiny/trials.db"],
     "prune: a damaged database": ["prune", "damaged", "--yes"],
     "prune: an option of others": ["prune", "runs", "--force"],
+    "logs: of a trial that was pruned": ["logs", "pruned", "4"],
     "clean": ["clean", "runs"],
     "ls": ["ls"],
 }
@@ -284,6 +277,8 @@ MISTAKES = {
 def texts(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = shutil.copytree(ran, tmp_path_factory.mktemp("mistakes") / "project")
     (folder / "empty").mkdir()
+    shutil.copytree(folder / "runs" / "tiny", folder / "pruned")
+    removed(folder, "pruned")
     (folder / "damaged").mkdir()
     (folder / "damaged" / "trials.db").write_text("no database at all, but a text that is long enough\n" * 20)
     before = all_files(folder)

@@ -16,7 +16,7 @@ class Usage(NamedTuple):
     Attributes:
         bytes: What it takes on the disk; a file with several names counts once.
         changed: When a file in it was last written (s since 1970); 0 without files.
-        unreadable: The folders that cannot be read, with the reason.
+        unreadable: Folders that cannot be read, with the reason.
     """
 
     bytes: int
@@ -36,7 +36,7 @@ def usage_of(path: Path) -> Usage:
             if is_folder:
                 with os.scandir(place) as entries:
                     waiting += [entry.path for entry in entries]
-        except FileNotFoundError:  # a run goes on, and has just removed it
+        except FileNotFoundError:  # a run has just removed it
             continue
         except OSError as error:
             unreadable.append(f"{place}: {error.strerror}")

@@ -28,7 +28,7 @@ class Row(NamedTuple):
         what: study, Experiment, experiment list or pipeline run.
         name: The name in its file.
         state: running, what ended it, or that it was stopped before its end.
-        writer: The process that writes it now; None if no run goes on.
+        writer: The process that writes it now; None if none does.
         counts: State -> number of its trials, or of its steps.
         best: The best trial: trial, metric, value; None for a pipeline, and without one.
         changed: When a file in it was last written, in UTC.

@@ -48,7 +48,7 @@ class Plan:
 
     Attributes:
         unneeded: The files and folders; none is in another one.
-        left: What stays for a reason that a reader has to know.
+        left: What stays, with the reason.
         unreadable: What cannot be read.
         is_empty: Whether there are no results at all.
     """
@@ -74,7 +74,7 @@ def plan(folder: Path, *, aside: Collection[Path] = (), keep_best: int, keep_run
 
     Args:
         folder: One with results, or above some.
-        aside: Folders beside it with its results that were moved aside.
+        aside: Folders with its results that were moved aside.
         keep_best: How many trials of a study keep their logs and outputs; those of the Pareto set do in any case.
         keep_runs: How many runs of a pipeline stay, the latest; None keeps all.
     """

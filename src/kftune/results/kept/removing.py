@@ -33,8 +33,11 @@ def remove(unneeded: Iterable[Unneeded]) -> tuple[list[Unneeded], list[str]]:
             try:
                 for lock in locks:
                     held.callback(os.close, take_lock(lock))
-            except (StoreError, OSError) as error:
+            except StoreError as error:
                 problems.append(f"not removed: {error}")
+                continue
+            except OSError as error:
+                problems.append(f"not removed: {error.filename}: {error.strerror}")
                 continue
             for each in group:
                 try:
