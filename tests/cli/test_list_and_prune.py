@@ -15,6 +15,7 @@ import pytest
 from kept_results import all_files
 from mistake_texts import REMEDY, printed, record, recorded
 
+from kftune.results.lock import take_lock
 from kftune.results.pipeline_names import RUN_FILE
 
 SNAPSHOTS = "kept_mistakes.txt"
@@ -248,6 +249,24 @@ def test_a_killed_run_is_listed_as_stopped_and_its_open_trial_stays(project: Pat
         ("stopped before its end", None)
     ]
     assert removed(project, "waits.yaml", "--keep-best", "1") == set()
+
+
+def test_of_runs_that_were_cut_only_the_last_one_may_go_on(project: Path):
+    runs = pipeline_runs(project)
+    for run in runs:
+        text = (run / RUN_FILE).read_text().replace('"state": "Succeeded"', '"state": "Running"')
+        (run / RUN_FILE).write_text(text)
+    os.utime(runs[1] / RUN_FILE, (1, 1))
+    rows = {row["path"]: row["state"] for row in listed(project, "runs/pipe") if row["what"] == "pipeline run"}
+    assert {*rows.values()} == {"stopped before its end"}
+    lock = take_lock(project / "runs" / "pipe" / "lock")
+    locked = [row["writer"] for row in listed(project, "runs/pipe") if row["what"] == "pipeline run"]
+    before = all_files(project)
+    text = printed(["prune", "runs/pipe", "--keep-runs", "1", "--yes"], project)
+    os.close(lock)
+    assert locked == [str(os.getpid()), None]
+    assert f"stays: runs/pipe: process {os.getpid()} writes here" in text
+    assert all_files(project) == before
 
 
 MISTAKES = {

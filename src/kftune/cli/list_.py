@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kftune.cli.arguments import a_path
 from kftune.cli.output import write_data
-from kftune.cli.table import fitted
+from kftune.cli.table import table
 from kftune.errors import UsageError
 from kftune.results.kept import Row, find_results, rows_of
 from kftune.results.kept.disk import size_text
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         data = {"format": FORMAT, "results": [row._asdict() for row in rows], "unreadable": found.unreadable}
         write_data(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n")
     elif rows:
-        print(fitted(["path", "what", "state", "trials", "best", "changed", "size"], [*map(_cells, rows)]))
+        print(table(["path", "what", "state", "trials", "best", "changed", "size"], [*map(_cells, rows)]))
     else:
         print(f"no results below {folder}")
     for each in found.unreadable:

@@ -56,6 +56,11 @@ def _is_of_reader(place: str, size: int) -> bool:
     return place.endswith(".db-shm") or (place.endswith(".db-wal") and size == 0)
 
 
+def problem_text(error: Exception) -> str:
+    """Returns what is wrong with results, with the file of an error of the system."""
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
 def size_text(size: float) -> str:
     """Returns a size as people read it, such as ``1.5 MB``."""
     for unit in ("B", "kB", "MB", "GB"):

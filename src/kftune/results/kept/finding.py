@@ -61,7 +61,7 @@ def find_results(*folders: Path) -> Found:
 
 def run_of(study: Path) -> Path | None:
     """Returns the folder of the pipeline run that a study is in; None if it is in none."""
-    return next((above for above in study.absolute().parents if (above / RUN_FILE).is_file()), None)
+    return next((above for above in study.absolute().parents if _is_file(above / RUN_FILE)), None)
 
 
 def _anywhere(folder: Path, files: set[str], folders: list[str], found: Found) -> Iterator[tuple[str, bool]]:
@@ -84,7 +84,7 @@ def _in_run(folder: Path, files: set[str], folders: list[str], found: Found) -> 
     """The same among the steps of a run: what a step wrote is passed over."""
     if RunFolder(folder).database.name in files:
         found.studies.append(folder)
-    elif files & {LOG, REQUEST, DONE} or RunFolder(folder / STUDY).database.is_file():
+    elif files & {LOG, REQUEST, DONE}:
         found.tasks.append(folder)
         yield from ((name, True) for name in folders if name == STUDY)
     else:
@@ -100,6 +100,8 @@ def _with_logs(layout: RunFolder) -> set[str]:
 
 
 def _run_at(folder: Path, found: Found) -> dict[str, Any] | None:
+    if not _is_file(folder / RUN_FILE):  # a pipe would never end
+        return None
     try:
         content = json.loads((folder / RUN_FILE).read_bytes())
     except OSError as error:
@@ -108,3 +110,11 @@ def _run_at(folder: Path, found: Found) -> dict[str, Any] | None:
     except ValueError:
         return None
     return content if isinstance(content, dict) and content.get("format") == RUN_FORMAT else None
+
+
+def _is_file(path: Path) -> bool:
+    """Returns whether a path is a file; also where its folder may not be entered."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import KftuneError
-from kftune.results.kept.disk import usage_of
+from kftune.results.kept.disk import problem_text, usage_of
 from kftune.results.kept.finding import Found
 from kftune.results.lock import writer_of
-from kftune.results.pipeline_names import LOCK
+from kftune.results.pipeline_names import LOCK, RUN_FILE
 from kftune.results.reading import open_results
 from kftune.results.trials import Trials
 
 STOPPED = "stopped before its end"
 """The state of results that a killed run has left."""
+
+_RUNNING = "Running"  # in run.json
 
 
 class Row(NamedTuple):
@@ -61,8 +63,8 @@ def _study(folder: Path, found: Found) -> Row | None:
             state = "running" if writer else results.reason() or STOPPED
             counts: dict[str, int] = dict(results.counts().items())
             best = _best(results)
-    except KftuneError as error:
-        found.unreadable.append(str(error))
+    except (KftuneError, OSError) as error:
+        found.unreadable.append(problem_text(error))
         return None
     return Row(str(folder), what, meta.name, state, writer, counts, best, *_usage(folder, found))
 
@@ -79,14 +81,20 @@ def _best(results: Trials) -> dict[str, str] | None:
 
 
 def _run(folder: Path, meta: Mapping[str, Any], found: Found) -> Row:
-    state = str(meta.get("state"))
-    writer = writer_of(folder.parent / LOCK) if state == "Running" else None
-    if state == "Running":
+    state, writer = str(meta.get("state")), None
+    if state == _RUNNING:
+        writer = writer_of(folder.parent / LOCK) if folder == _last_running(folder.parent, found) else None
         state = "running" if writer else STOPPED
     steps = meta.get("steps")
     counts = Counter(map(str, steps.values())) if isinstance(steps, dict) else {}
     name = str(meta.get("pipeline", ""))
     return Row(str(folder), "pipeline run", name, state, writer, {**counts}, None, *_usage(folder, found))
+
+
+def _last_running(pipeline: Path, found: Found) -> Path:
+    """Returns the run that may go on: the file of a killed one says so too, but was written before."""
+    running = (run for run, meta in found.runs.items() if run.parent == pipeline and meta.get("state") == _RUNNING)
+    return max(running, key=lambda run: usage_of(run / RUN_FILE).changed)
 
 
 def _usage(folder: Path, found: Found) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import KftuneError
-from kftune.results.kept.disk import usage_of
+from kftune.results.kept.disk import problem_text, usage_of
 from kftune.results.kept.finding import Found, find_results, run_of
 from kftune.results.layout import ASIDE, trial_of_file
 from kftune.results.lock import writer_of
@@ -113,7 +113,7 @@ def _pipeline(pipeline: Path, found: Found, made: Plan, keep_runs: int | None) -
     if pipeline in found.caches and not cache.is_symlink():
         gone = {run.name for run in old}
         for path in _entries(cache, made):
-            name = _cached_of(path) if _CACHED.fullmatch(path.name) else None
+            name = _cached_of(path) if _CACHED.fullmatch(path.name) and path.is_file() else None
             if name is not None and (name in gone or not (pipeline / name).exists()):
                 made.add(path, "cache of a run that is gone", lock)
     return old
@@ -132,8 +132,8 @@ def _study(study: Path, made: Plan, keep_best: int, *, may_go: bool) -> None:
                 _moved_aside(results, made, locks)
             else:
                 _trials(results, made, keep_best, locks)
-    except KftuneError as error:
-        made.unreadable.append(str(error))
+    except (KftuneError, OSError) as error:
+        made.unreadable.append(problem_text(error))
 
 
 def _moved_aside(results: Results, made: Plan, locks: tuple[Path, ...]) -> None:

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from kftune.errors import StoreError
+from kftune.results.kept.disk import problem_text
 from kftune.results.kept.pruning import Unneeded
 from kftune.results.lock import take_lock
 
@@ -33,18 +34,15 @@ def remove(unneeded: Iterable[Unneeded]) -> tuple[list[Unneeded], list[str]]:
             try:
                 for lock in locks:
                     held.callback(os.close, take_lock(lock))
-            except StoreError as error:
-                problems.append(f"not removed: {error}")
-                continue
-            except OSError as error:
-                problems.append(f"not removed: {error.filename}: {error.strerror}")
+            except (StoreError, OSError) as error:
+                problems.append(f"not removed: {problem_text(error)}")
                 continue
             for each in group:
                 try:
                     _remove(each.path)
                     gone.append(each)
                 except OSError as error:
-                    problems.append(f"not removed: {error.filename or each.path}: {error.strerror}")
+                    problems.append(f"not removed: {problem_text(error)}")
     return gone, problems
 
 
