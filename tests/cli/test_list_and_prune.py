@@ -269,6 +269,31 @@ def test_of_runs_that_were_cut_only_the_last_one_may_go_on(project: Path):
     assert all_files(project) == before
 
 
+def test_pipeline_status_has_the_steps_of_the_latest_run(project: Path):
+    _, run = pipeline_runs(project)
+    place = run.relative_to(project)
+    said = f"exit 0\npipeline pipe: Succeeded\n  run  {place}\n  step  state\n  data  Succeeded\n  tune  Cached\n"
+    for given in ("pipeline.yaml", "runs/pipe", str(place)):
+        assert printed(["pipeline", "status", given], project) == f"{said}all steps are done\n"
+
+
+def test_pipeline_status_of_a_run_that_was_resumed_and_cut_counts_what_is_done(project: Path):
+    first, _ = pipeline_runs(project)
+    (first / RUN_FILE).write_text((first / RUN_FILE).read_text().replace('"state": "Succeeded"', '"state": "Running"'))
+    (first / "steps" / "tune" / "done.json").unlink()
+    lines = printed(["pipeline", "status", str(first)], project).splitlines()
+    assert lines[1] == "pipeline pipe: stopped before its end"
+    assert lines[3:] == ["  step  state", "  data  Succeeded", "  tune  started"]
+
+
+def test_pipeline_logs_prints_what_a_step_has_printed(project: Path):
+    first, _ = pipeline_runs(project)
+    command = [sys.executable, "-m", "kftune", "pipeline", "logs", str(first), "tune"]
+    text = subprocess.run(command, cwd=project, capture_output=True, check=True).stdout
+    assert text == (first / "steps" / "tune" / "log.txt").read_bytes()
+    assert b"tiny-0002 Succeeded" in text
+
+
 MISTAKES = {
     "list: no folder": ["list", "rusn"],
     "list: a file": ["list", "study.yaml"],
@@ -287,6 +312,12 @@ MISTAKES = {
     "prune: a damaged database": ["prune", "damaged", "--yes"],
     "prune: an option of others": ["prune", "runs", "--force"],
     "logs: of a trial that was pruned": ["logs", "pruned", "4"],
+    "pipeline status: of a study": ["pipeline", "status", "study.yaml"],
+    "pipeline status: no runs": ["pipeline", "status", "runs/tiny"],
+    "pipeline status: a parameter": ["pipeline", "status", "pipeline.yaml", "text=b"],
+    "pipeline status: an option of run": ["pipeline", "status", "pipeline.yaml", "--plain"],
+    "pipeline logs: no step": ["pipeline", "logs", "pipeline.yaml"],
+    "pipeline logs: no such step": ["pipeline", "logs", "pipeline.yaml", "dta"],
     "clean": ["clean", "runs"],
     "ls": ["ls"],
 }

@@ -21,7 +21,7 @@ COMMANDS = {
     "show": "print what a study or pipeline searches, runs and needs",
     "run": "run a study, a pipeline or a Katib Experiment on this machine",
     "experiments": "run a list of named experiments on this machine, or write it as a Katib Experiment",
-    "pipeline": "pipeline run: the same as run, for pipelines only",
+    "pipeline": "run a pipeline on this machine, show the steps of its latest run, or the log of one",
     "status": "print the progress of a study or an Experiment",
     "lint": "find what a cluster would reject, and where it would hang",
     "render": "write the manifests that run a study or pipeline on a cluster",

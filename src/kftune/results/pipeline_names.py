@@ -19,3 +19,6 @@ STEPS = "steps"
 
 LOG, REQUEST, DONE, STUDY = "log.txt", "tune.json", "done.json", "study"
 """In the folder of a task: what it printed, what a tune step must do, that it has succeeded, a tune step's results."""
+
+RUNNING = "Running"
+"""The state in run.json of a run that goes on, or was killed. Its other entries may be those of its first part."""

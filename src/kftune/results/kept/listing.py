@@ -12,14 +12,12 @@ from kftune.errors import KftuneError
 from kftune.results.kept.disk import problem_text, usage_of
 from kftune.results.kept.finding import Found
 from kftune.results.lock import writer_of
-from kftune.results.pipeline_names import LOCK, RUN_FILE
+from kftune.results.pipeline_names import LOCK, RUN_FILE, RUNNING
 from kftune.results.reading import open_results
 from kftune.results.trials import Trials
 
 STOPPED = "stopped before its end"
 """The state of results that a killed run has left."""
-
-_RUNNING = "Running"  # in run.json
 
 
 class Row(NamedTuple):
@@ -82,18 +80,18 @@ def _best(results: Trials) -> dict[str, str] | None:
 
 def _run(folder: Path, meta: Mapping[str, Any], found: Found) -> Row:
     state, writer = str(meta.get("state")), None
-    if state == _RUNNING:
+    if state == RUNNING:
         writer = writer_of(folder.parent / LOCK) if folder == _last_running(folder.parent, found) else None
         state = "running" if writer else STOPPED
     steps = meta.get("steps")
-    counts = Counter(map(str, steps.values())) if isinstance(steps, dict) else {}
+    counts = Counter(map(str, steps.values())) if isinstance(steps, dict) and meta.get("state") != RUNNING else {}
     name = str(meta.get("pipeline", ""))
     return Row(str(folder), "pipeline run", name, state, writer, {**counts}, None, *_usage(folder, found))
 
 
 def _last_running(pipeline: Path, found: Found) -> Path:
     """Returns the run that may go on: the file of a killed one says so too, but was written before."""
-    running = (run for run, meta in found.runs.items() if run.parent == pipeline and meta.get("state") == _RUNNING)
+    running = (run for run, meta in found.runs.items() if run.parent == pipeline and meta.get("state") == RUNNING)
     return max(running, key=lambda run: usage_of(run / RUN_FILE).changed)
 
 
