@@ -60,7 +60,7 @@ def find_results(*folders: Path) -> Found:
 
 
 def run_of(study: Path) -> Path | None:
-    """Returns the folder of the pipeline run that a study is in; None if it is in none."""
+    """Returns the folder of the pipeline run that a study is in; None without one."""
     return next((above for above in study.absolute().parents if _is_file(above / RUN_FILE)), None)
 
 

@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 def rows_of(found: Found) -> list[Row]:
-    """Returns a line for each of the results, by path. Those that cannot be read are added to `found.unreadable`."""
+    """Returns a line for each of the results, by path. What cannot be read is added to `found.unreadable`."""
     studies = (_study(folder, found) for folder in found.studies)
     rows = [*(row for row in studies if row is not None), *(_run(*each, found) for each in found.runs.items())]
     return sorted(rows, key=lambda row: row.path)
