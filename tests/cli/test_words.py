@@ -58,14 +58,21 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         *[
             ("add", "new"),
             ("create", "new"),
-            ("list", "results"),
+            ("trials", "results"),
             ("resume", "run"),
             ("fit", "train"),
             ("sweep", "run"),
             ("tune", "run"),
         ],
         *[("start", "run"), ("TUNE", "run"), ("validate", "lint"), ("submit", "render"), ("describe", "show")],
-        *[("log", "logs"), ("progress", "status"), ("build", "images build"), ("study.yaml", "run study.yaml")],
+        *[
+            ("log", "logs"),
+            ("ls", "list"),
+            ("clean", "prune"),
+            ("progress", "status"),
+            ("build", "images build"),
+            ("study.yaml", "run study.yaml"),
+        ],
     ],
 )
 def test_a_word_of_other_tools_is_answered_with_the_command(capsys, word, right):

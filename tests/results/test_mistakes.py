@@ -130,7 +130,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def texts(folder: Path) -> dict[str, str]:
-    found = {name: printed(arguments, folder) for name, arguments in COMMANDS.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")  # pytest-xdist sets it, pytest alone does not
+        found = {name: printed(arguments, folder) for name, arguments in COMMANDS.items()}
     record(SNAPSHOTS, found)
     return found
 

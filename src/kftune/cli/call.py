@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import builtins
 import os
 import re
 import sys
@@ -84,7 +85,9 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    command = import_module(f"kftune.cli.{name}{'_' if iskeyword(name) else ''}")
+    # A module named `list` would hide Python's own in kftune.cli.
+    taken = iskeyword(name) or hasattr(builtins, name)
+    command = import_module(f"kftune.cli.{name}{'_' if taken else ''}")
     parser = _Parser(
         prog=f"kftune {name}",
         description=command.__doc__.strip() if command.__doc__ else summary,

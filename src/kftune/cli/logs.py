@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.path:
         print(log)
         return 0
+    if not log.exists():
+        raise StoreError("this log is not here: the trial has not started, or kftune prune has removed it", str(log))
     with log.open("rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer)
     return 0

@@ -6,12 +6,16 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kftune.cli.arguments import a_path, a_source
-from kftune.errors import StoreError, StudyError
+from kftune.errors import StoreError, StudyError, UsageError
 from kftune.results import Trials, open_results, slug
 from kftune.results.sources.hints import Hints
 from kftune.runs import RUNS
+
+if TYPE_CHECKING:
+    from kftune.spec.kind import KindName
 
 DEFAULT = f"{RUNS}/NAME beside the file"
 """Where results are if no folder is given, for the help of a command."""
@@ -126,6 +130,31 @@ def new_results(given: Path | None, file: Path, name: str) -> Path:
     return folder
 
 
+def given_results(given: Path) -> Path:
+    """Returns the folder of the results of a file, or the folder that was given.
+
+    Args:
+        given: A folder, or the file of a study, an Experiment or a pipeline.
+
+    Raises:
+        UsageError: The file is of another kind.
+        StoreError: It has no results.
+        OSError: The file does not exist.
+    """
+    if given.is_dir():
+        return given
+    from kftune.cli.given import given_kind
+
+    kind, _ = given_kind(given, ("study", "Experiment", "pipeline", "experiment list"))
+    if kind.name == "experiment list":
+        raise UsageError(f"{given} is {kind}; give the folder of its results, its --output-dir")
+    name = _name(given, "pipeline")
+    folder = _beside(given, name if kind.name == "pipeline" else slug(name))
+    if not folder.is_dir():
+        raise StoreError("there are no results here; kftune run creates them", str(folder))
+    return folder
+
+
 def counted(results: Trials) -> str:
     """Returns how many trials are in each state, as text."""
     return ", ".join(f"{count} {state}" for state, count in results.counts().items()) or "none"
@@ -143,10 +172,10 @@ def _in_current_folder(folder: Path, name: str) -> Path | None:
     return earlier if earlier.is_dir() and earlier.resolve() != folder.resolve() else None
 
 
-def _name(study: Path) -> str:
+def _name(study: Path, *further: KindName) -> str:
     from kftune.cli.given import given_kind  # a folder needs no YAML
 
-    kind, value = given_kind(study, ("study", "Experiment"))
+    kind, value = given_kind(study, ("study", "Experiment", *further))
     content = value.get("metadata") if kind.name == "Experiment" else value
     name = content.get("name") if isinstance(content, Mapping) else None
     if not isinstance(name, str):

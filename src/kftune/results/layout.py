@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import NamedTuple
 
 _LONGEST_SLUG = 40
 _NUMBER_WIDTH = 4
+_EARLIER = re.compile(r"(.+)\.attempt\d+")
 
 ASIDE = ".old-"
 """Between the name of a folder that a new run has moved aside, and the time."""
@@ -83,6 +85,19 @@ class RunFolder(NamedTuple):
     def own_names(self) -> set[str]:
         """Returns the names in this folder that no trial of an experiment list may have."""
         return {self.lock.name, self.logs.name, *(f"trials.db{end}" for end in ("", "-wal", "-shm", "-journal"))}
+
+
+def trial_of_file(name: str, names: Container[str]) -> str | None:
+    """Returns which of the names a file has, also with the end of an earlier try; None if it has none of them.
+
+    Args:
+        name: The file's name.
+        names: The names of logs, or of output folders.
+    """
+    if name in names:
+        return name
+    earlier = _EARLIER.fullmatch(name)
+    return earlier[1] if earlier and earlier[1] in names else None
 
 
 def slug(name: str) -> str:

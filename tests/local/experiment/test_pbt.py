@@ -13,6 +13,7 @@ from kftune.katib.engines.declared import parameters_of
 from kftune.local.experiment.parameters import ParameterSpace
 from kftune.local.samplers import Sampler, make_sampler
 from kftune.results import Trial
+from kftune.results.kept import plan, remove
 from kftune.study import Algorithm
 
 SETTINGS: dict[str, Any] = {"suggestion_trial_dir": "/ckpt", "n_population": 5, "truncation_threshold": 0.4}
@@ -99,6 +100,16 @@ def test_trials_go_on_from_the_checkpoints_of_their_parents_also_after_a_cut(tmp
     assert [trial.assignment for trial in cut] == [trial.assignment for trial in whole]
     assert [had(tmp_path / "cut", trial) for trial in cut] == [had(tmp_path / "whole", trial) for trial in whole]
     assert not Path("/ckpt").exists()
+
+
+def test_prune_leaves_the_checkpoints_with_which_later_trials_begin(tmp_path):
+    run(pbt(5), tmp_path, seed=7)
+    made = plan(tmp_path, keep_best=1, keep_runs=None)
+    assert {each.path.parent.name for each in made.unneeded} == {"logs"}
+    gone, problems = remove(made.unneeded)
+    assert (len(gone), problems) == (4, [])
+    run(pbt(10), tmp_path, seed=7)
+    assert [had(tmp_path, trial) for trial in trials_in(tmp_path)[5:]] == [1] * 5
 
 
 @pytest.mark.parametrize(

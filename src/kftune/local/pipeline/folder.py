@@ -1,4 +1,4 @@
-"""The files of a pipeline's runs. Only this module joins these paths.
+"""The files of a pipeline's runs. Their names are in kftune.results.pipeline_names.
 
 runs/circuits/
   lock                            locked by the run that writes
@@ -25,9 +25,8 @@ from kftune.errors import StoreError
 from kftune.files import write_text
 from kftune.local.pipeline.artifacts import Made
 from kftune.local.study.events import now
-
-FORMAT = "kftune.pipeline-run/1"
-"""The format of run.json and done.json; it changes when the meaning of a key changes."""
+from kftune.results.pipeline_names import CACHE, DONE, LOCK, LOG, REQUEST, RUN_FILE, STEPS, STUDY
+from kftune.results.pipeline_names import RUN_FORMAT as FORMAT
 
 
 class TaskFolder:
@@ -45,12 +44,12 @@ class TaskFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.log = path / "log.txt"
+        self.log = path / LOG
         self.outputs = path / "outputs"
         self.work = path / "work"
-        self.study = path / "study"
-        self.request = path / "tune.json"
-        self.done = path / "done.json"
+        self.study = path / STUDY
+        self.request = path / REQUEST
+        self.done = path / DONE
 
     def move_log_aside(self, attempt: int) -> None:
         """Renames the log of a failed try, so that the next one starts its own."""
@@ -106,7 +105,7 @@ class PipelineRunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
-        self.steps = path / "steps"
+        self.steps = path / STEPS
 
     def task(self, name: str) -> TaskFolder:
         """Returns the files of a task."""
@@ -118,7 +117,7 @@ class PipelineRunFolder:
         Raises:
             OSError: It cannot be written.
         """
-        write_text(self.path / "run.json", json.dumps({"format": FORMAT, **meta}, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.path / RUN_FILE, json.dumps({"format": FORMAT, **meta}, indent=2, ensure_ascii=False) + "\n")
 
 
 class PipelineFolder:
@@ -130,11 +129,11 @@ class PipelineFolder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.lock = path / "lock"
+        self.lock = path / LOCK
 
     def unfinished(self, identity: str) -> tuple[PipelineRunFolder, dict[str, Any]] | None:
         """Returns the latest run of that identity, and what it runs; None if it has succeeded, or there is none."""
-        for path in sorted(self._path.glob("*/run.json"), reverse=True):
+        for path in sorted(self._path.glob(f"*/{RUN_FILE}"), reverse=True):
             meta = _read(path)
             if meta is not None and meta.get("identity") == identity:
                 return None if meta.get("state") == "Succeeded" else (PipelineRunFolder(path.parent), meta)
@@ -170,7 +169,7 @@ class PipelineFolder:
         )
 
     def _cached(self, key: str) -> Path:
-        return self._path / "cache" / f"{key}.json"
+        return self._path / CACHE / f"{key}.json"
 
 
 def _read(path: Path) -> dict[str, Any] | None:
