@@ -93,7 +93,7 @@ def run_study(
             study,
             algorithm,
             study.objective.direction,
-            store.meta.seed,
+            store.meta.run_seed,
             parallel=trials.parallel,
             trials=known,
             others=store.meta.objectives[1:],
