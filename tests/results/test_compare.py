@@ -93,7 +93,7 @@ def test_what_differs_is_named_and_few_trials_are_cautioned():
     assert found["space"]["not_in_all"] == {"units": ["other"]}
     assert found["differences"] == {
         "algorithm": {"one": "random", "other": "tpe"},
-        "seed": {"one": 1, "other": 0},
+        "seed": {"one": 1, "other": None},
     }
     assert [caution.split(",")[0].split(":")[0] for caution in found["cautions"]] == [
         "1 trials each are few",

@@ -40,12 +40,17 @@ FILES = {
     "empty.csv": "",
     "broken.json": "{",
     "list.json": "[1, 2]",
+    "plain.json": '{"learning_rate": 0.1}',
+    "plain.yaml": "learning_rate: 0.1\n",
     "broken.yaml": "apiVersion: kubeflow.org/v1beta1\nkind: Trial\nstatus: [\n",
     "text.db": "no database",
     "text.log": "epoch 1\n",
 }
 COMMANDS = {
     "file: not there": ["best", "tabel.csv"],
+    "file: not there, with an unknown suffix": ["results", "saved.jsn"],
+    "file: JSON without trials": ["report", "plain.json"],
+    "file: YAML without trials": ["results", "plain.yaml"],
     "file: broken JSON": ["best", "broken.json"],
     "file: other JSON": ["best", "list.json"],
     "file: broken YAML": ["best", "broken.yaml"],

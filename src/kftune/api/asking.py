@@ -98,7 +98,7 @@ class AskTell(Generic[H]):
             study,
             study.algorithm,
             study.objective.direction,
-            meta.seed,
+            meta.run_seed,
             parallel=study.budget.at_once,
             trials=unfinished(earlier, failed_too=False),
             others=meta.objectives[1:],

@@ -9,7 +9,7 @@ from kftune.applying.chosen import Chosen
 from kftune.applying.evidence import Evidence
 from kftune.applying.plan import Plan
 from kftune.results import SCORED, Trials, slug
-from kftune.results.origins import short, short_revision
+from kftune.results.origins import chosen_by, short, short_revision
 
 _LONGEST_TITLE = 72
 
@@ -46,7 +46,7 @@ def message_for(results: Trials, chosen: Chosen, evidence: Evidence, plan: Plan)
     facts = [
         *evidence.lines(),
         f"trials: {sum(results.counts().values())}, {scored} with a result",
-        f"study: {meta.name}, algorithm {origin.algorithm or 'unknown'}, seed {origin.seed}",
+        f"study: {meta.name}, algorithm {chosen_by(origin.algorithm or 'unknown', origin.seed)}",
         origin.code and f"code: {short('origin.code', origin.code)}",
         origin.revision and f"git revision of the trials: {short_revision(origin.revision)}",
         *evidence.differences,

@@ -18,7 +18,7 @@ from kftune.cli.table import fitted, table
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trial, Trials
 from kftune.results.export import to_text, trial_to_json
-from kftune.results.origins import cells, short
+from kftune.results.origins import cells, chosen_by, short
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -138,7 +138,7 @@ def _trials_table(trials: Sequence[Trial], results: Trials, metrics: Sequence[st
         [
             trial.name,
             *(trial.metrics[name].text(reduces[name]) if name in trial.metrics else "" for name in metrics),
-            *(trial.text(name) for name in meta.space),
+            *(trial.shown(name) for name in meta.space),
         ]
         for trial in trials
     ]
@@ -155,10 +155,10 @@ def _text(best: Trial, results: Trials) -> str:
         [
             f"best of {sum(results.counts().values())} trials of {results.meta.name}: {best.name}\n",
             f"{table(['metric', 'value'], values)}\n",
-            f"{table(['hyperparameter', 'value'], [*best.assignment.items()])}\n",
+            f"{table(['hyperparameter', 'value'], [[name, best.shown(name)] for name in best.assignment])}\n",
             *_targets(results),
             *_smaller(best),
-            f"origin  {_origin(best)}",
+            *(f"origin  {known}" for known in [_origin(best)] if known),
             *_files(best, results),
         ]
     )
@@ -190,5 +190,5 @@ def _smaller(trial: Trial) -> list[str]:
 
 def _origin(trial: Trial) -> str:
     algorithm, seed, code, revision = (short(name, text) for name, text in cells(trial).items())
-    parts = [f"{algorithm} with seed {seed}", code and f"code {code}", revision and f"git {revision}"]
+    parts = [chosen_by(algorithm, seed), code and f"code {code}", revision and f"git {revision}"]
     return ", ".join(filter(None, parts))

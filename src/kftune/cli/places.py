@@ -179,5 +179,11 @@ def _name(study: Path, *further: KindName) -> str:
     content = value.get("metadata") if kind.name == "Experiment" else value
     name = content.get("name") if isinstance(content, Mapping) else None
     if not isinstance(name, str):
+        if kind.name == "other":
+            from kftune.results.sources.find import READ
+
+            raise StoreError(
+                f"the file has no trials that kftune reads: {READ}; or give a study or Experiment file", str(study)
+            )
         raise StudyError("a study file holds a mapping with a name: key", str(study), 1, 1)
     return name

@@ -24,6 +24,7 @@ from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
 from kftune.lint.drift.compare import Begun, drift, encoded_findings, passed_by_class, passed_by_study
+from kftune.lint.drift.model import model_findings
 from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
@@ -153,6 +154,9 @@ def _drift(
     study: Study, folders: Sequence[Path], options: LintOptions, encoded: set[str]
 ) -> tuple[list[Finding], str | None, str]:
     """Returns how a study and its script differ, the script, and why the comparison is not complete."""
+    about_model = model_findings(study, folders)
+    if about_model is not None:
+        return about_model, None, ""
     if study.step.module and study.step.module.partition(".")[0] == "kftune":
         return [], None, ""  # reads its arguments with the study's class
     begun = step_script(study.step, folders)

@@ -186,7 +186,7 @@ def to_rows(results: Trials) -> tuple[list[str], list[list[Any]]]:
         texts = ["" if values is None else values.text(reduce) for values, reduce in found]
         texts += [] if front is None else ["yes" if trial.number in front else ""]
         duration = "" if trial.duration is None else f"{trial.duration:.3f}"
-        given = [trial.text(name) for name in names]
+        given = [trial.shown(name) for name in names]
         origin = cells(trial).values()
         times = [trial.started or "", trial.ended or ""]
         exit_code = "" if trial.exit_code is None else trial.exit_code

@@ -15,7 +15,18 @@ _DIGITS = 12
 def cells(trial: Trial) -> dict[str, str]:
     """Returns column -> text."""
     origin = trial.origin
-    return dict(zip(COLUMNS, (origin.algorithm, str(origin.seed), origin.code, origin.revision), strict=True))
+    seed = "" if origin.seed is None else str(origin.seed)
+    return dict(zip(COLUMNS, (origin.algorithm, seed, origin.code, origin.revision), strict=True))
+
+
+def chosen_by(algorithm: str, seed: object) -> str:
+    """Returns the algorithm, and the seed if it is known.
+
+    Args:
+        algorithm: Its name.
+        seed: The seed; None or an empty text if it is unknown.
+    """
+    return algorithm if seed in (None, "") else f"{algorithm} with seed {seed}"
 
 
 def short(column: str, text: str) -> str:

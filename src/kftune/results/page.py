@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kftune.html_page import HEIGHT, LEFT, Scale, html_page, marked, svg, table, x_at, y_at
 from kftune.results.curve_picture import TrialCurve, curves_picture, drawn
-from kftune.results.origins import cells, differing, short
+from kftune.results.origins import cells, chosen_by, differing, short
 from kftune.results.records import TrackedObjective, Trial
 from kftune.results.trials import Trials
 
@@ -36,7 +36,7 @@ def results_page(results: Trials) -> str:
     meta, trials = results.meta, results.trials()
     objectives = meta.objectives
     origins = [{name: short(name, text) for name, text in cells(trial).items()} for trial in trials]
-    by = " and ".join(dict.fromkeys(f"{each['origin.algorithm']} with seed {each['origin.seed']}" for each in origins))
+    by = " and ".join(dict.fromkeys(chosen_by(each["origin.algorithm"], each["origin.seed"]) for each in origins))
     best = [trial for trial in (results.pareto() if len(objectives) > 1 else [results.best()]) if trial is not None]
     sought = " and ".join(f"{objective.direction} {objective.name}" for objective in objectives)
     return trials_page(
@@ -50,7 +50,7 @@ def results_page(results: Trials) -> str:
                 state=trial.state,
                 shown=_text(trial.objective),
                 objective=trial.objective,
-                values={**{name: trial.text(name) for name in meta.space}, **origin},
+                values={**{name: trial.shown(name) for name in meta.space}, **origin},
                 others={each.name: _number(trial, each) for each in objectives[1:]},
                 message=_first_line(trial.message),
             )

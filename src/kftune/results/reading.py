@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
@@ -169,7 +171,28 @@ class Results(Trials):
         return str(rows[0][0]) if rows else None
 
     def _select(self, rest: str, *arguments: object) -> list[Trial]:
-        return [trial_of(row, self.meta) for row in self._fetch(f"{self._query} {rest}", *arguments)]
+        found = [trial_of(row, self.meta) for row in self._fetch(f"{self._query} {rest}", *arguments)]
+        if self.meta.experiment is None:
+            return found
+        return [trial._replace(point=self._decoded(trial)) for trial in found]
+
+    def _decoded(self, trial: Trial) -> dict[str, Any]:
+        """Returns the values that a trial of an Experiment got. Stored are those that the algorithm chose.
+
+        A rendered Experiment may search an encoded value, such as a share of a distribution.
+        """
+        texts, readers = trial.assignment, self._readers
+        return {
+            name: readers[name](texts[name]) if name in readers and name in texts else value
+            for name, value in trial.point.items()
+        }
+
+    @cached_property
+    def _readers(self) -> Mapping[str, Callable[[str], Any]]:
+        # Imported when needed: most results are of studies.
+        from kftune.katib.engines.declared import readers_of  # noqa: PLC0415
+
+        return readers_of((self.meta.experiment or {}).get("spec") or {})
 
     def _fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
         with translated(self.folder):

@@ -67,7 +67,8 @@ class Origin(NamedTuple):
     algorithm: str
     settings: dict[str, Any]
     """Of the algorithm."""
-    seed: int
+    seed: int | None
+    """None if unknown, as of trials that another tuner recorded."""
     code: str = ""
     """Hash of the code, or id of the image; empty if unknown."""
     revision: str = ""
@@ -86,8 +87,8 @@ class Meta(NamedTuple):
     goal: float | None
     algorithm: str
     settings: dict[str, Any]
-    seed: int
-    """The study's own seed, or a drawn one when it has none."""
+    seed: int | None
+    """The study's own seed, or a drawn one when it has none; None if unknown, which that of a local run never is."""
     max_trials: int
     parallel: int
     fixed: dict[str, Any]
@@ -116,6 +117,11 @@ class Meta(NamedTuple):
             number: The trial's number, from 1.
         """
         return self.trial_names[number - 1] if number <= len(self.trial_names) else trial_name(self.slug, number)
+
+    @property
+    def run_seed(self) -> int:
+        """The seed of a study that runs here, which is always known."""
+        return self.seed or 0
 
     @property
     def objective(self) -> TrackedMetric:
@@ -208,6 +214,28 @@ class Trial(NamedTuple):
             return self.assignment[name]
         value = self.point.get(name, "")
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    def shown(self, name: str) -> str:
+        """Returns the value of a hyperparameter for a reader: the text that the trial got, unless that is encoded.
+
+        Args:
+            name: Its dotted name.
+        """
+        text = self.text(name)
+        if name not in self.point or name in self.retried.proposed:
+            return text
+        value = self.point[name]
+        if isinstance(value, str):
+            return value
+        return text if _is_json_of(text, value) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_json_of(text: str, value: Any) -> bool:
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return False
+    return bool(read == value) and isinstance(read, bool) == isinstance(value, bool)
 
 
 class TrialStart(NamedTuple):

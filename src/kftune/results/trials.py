@@ -216,7 +216,7 @@ def plain_meta(name: str, **known: object) -> Meta:
         "goal": None,
         "algorithm": "",
         "settings": {},
-        "seed": 0,
+        "seed": None,
         "max_trials": 0,
         "parallel": 1,
         "fixed": {},

@@ -131,12 +131,12 @@ def kind_of_file(path: Path) -> tuple[Kind, Any]:
 
 
 def check_file_name(path: Path) -> None:
-    """Rejects what cannot be a YAML file.
+    """Rejects what cannot be a YAML file. A file that does not exist is left to its reader, which says so.
 
     Raises:
         UsageError: It is a folder, a script, or has another suffix than .yaml, .yml or .json.
     """
-    if path.suffix.lower() not in _SUFFIXES:
+    if path.suffix.lower() not in _SUFFIXES and path.is_file():
         other = f"a {path.suffix} file, not YAML; give a study, pipeline or Experiment"
         raise UsageError(f"{path} is {_OTHER_FILES.get(path.suffix.lower(), other)} (.yaml, .yml or .json)")
     if path.is_dir():

@@ -11,7 +11,7 @@ from kftune import yaml_text
 from kftune._version import __version__
 from kftune.argv import to_arguments
 from kftune.errors import YamlError
-from kftune.results.origins import short
+from kftune.results.origins import chosen_by, short
 from kftune.results.records import UNSUCCESSFUL, Meta, Trial
 from kftune.results.trials import Trials
 
@@ -52,7 +52,7 @@ def _chosen_by(meta: Meta, trials: Sequence[Trial]) -> list[tuple[str, str]]:
     )
     used = used or Counter([(meta.algorithm, json.dumps(meta.settings, sort_keys=True), meta.seed)])
     texts = [
-        f"{algorithm} with seed {seed}{'' if settings == '{}' else f', {settings}'}"
+        f"{chosen_by(algorithm, seed)}{'' if settings == '{}' else f', {settings}'}"
         + (f" ({count} trials)" if len(used) > 1 else "")
         for (algorithm, settings, seed), count in used.items()
         if algorithm

@@ -115,4 +115,15 @@ RULES = (
         remedy="narrow the domains, search one choice whose values are the combinations, or raise budget.max_failed",
         source="kftune, study files",
     ),
+    Rule(
+        code="KT414",
+        severity="fails",
+        title="A model of another class than the study's",
+        explanation="The first argument of kftune.training (or kftune train) names the model, and its class reads the "
+        "other arguments. If it is unknown, or if its class lacks a hyperparameter of the study, each trial fails. If "
+        "the class has all of them, trials still use its checks and defaults, not those of the study's class. A "
+        "study's class may be derived from the model's. kftune run refuses an unknown model.",
+        remedy="write the same class in hparams and in step.args, such as hparams: LstmHparams and args: [lstm]",
+        source="kftune, study files",
+    ),
 )

@@ -124,7 +124,7 @@ def run_experiment(
             space,
             algorithm,
             metrics.direction,
-            store.meta.seed,
+            store.meta.run_seed,
             parallel=trials.parallel,
             trials=known,
             as_katib=as_katib,

@@ -191,7 +191,7 @@ class Progress:
             study=meta.name,
             folder=str(self._store.folder.path),
             algorithm=meta.algorithm,
-            seed=meta.seed,
+            seed=meta.run_seed,
             objective=meta.objective.name,
             direction=meta.direction,
             goal=meta.goal,

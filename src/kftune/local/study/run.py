@@ -34,6 +34,7 @@ from kftune.stopping.rules import key_of
 from kftune.study import Study
 from kftune.study.algorithms import POPULATION
 from kftune.study.stopping import wall_clock_of
+from kftune.study.trained import trained_model
 
 
 def run_study(
@@ -79,6 +80,8 @@ def run_study(
     check_allowed(study)
     path = Path(folder).resolve()
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
+    if runtime == "process":  # an image may have other models
+        _check_model(study, place)
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
     algorithm = study.algorithm
     seed = seed_of(study)
@@ -90,7 +93,7 @@ def run_study(
             study,
             algorithm,
             study.objective.direction,
-            store.meta.seed,
+            store.meta.run_seed,
             parallel=trials.parallel,
             trials=known,
             others=store.meta.objectives[1:],
@@ -108,6 +111,12 @@ def run_study(
             trials.runner.tell = lambda note: on_event(Note(note))
         plan, interrupts = study_plan(study, store.meta), Interrupts()
         return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
+
+
+def _check_model(study: Study, place: Path) -> None:
+    model = trained_model(study.step, (place, Path.cwd()))
+    if model is not None and model.hparams is None:
+        raise RunError(f"no trial can start: the first argument of kftune.training names the model: {model.problem}")
 
 
 def seed_of(study: Study) -> int:

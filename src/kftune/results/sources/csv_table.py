@@ -161,7 +161,7 @@ def _trial(number: int, row: _Row, columns: _Columns, values: Mapping[str, Any],
         origin=Origin(
             row.get("origin.algorithm", ""),
             {},
-            int(seed) if seed.isdigit() else 0,
+            int(seed) if seed.isdigit() else None,
             row.get("origin.code", ""),
             row.get("origin.revision", ""),
         ),

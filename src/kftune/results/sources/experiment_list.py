@@ -94,7 +94,7 @@ def _trial(number: int, entry: Mapping[str, Any], metrics: Sequence[TrackedMetri
         message=str(entry.get("error_message") or ""),
         pid=None,
         pid_started=None,
-        origin=Origin("list", {}, 0),
+        origin=Origin("list", {}, None),
     )
 
 

@@ -22,11 +22,12 @@ _BUNDLE = ".zip"
 SUFFIXES = (".json", ".csv", ".yaml", ".yml", _BUNDLE, *_SQLITE, *_JOURNALS)
 """Of files with trials."""
 
-_READ = (
+READ = (
     "it reads what kftune results --format json or csv prints, the results of an experiment-list tuner (JSON with "
     "all_results), other CSV, a bundle of kftune export, a storage of Optuna (SQLite or a journal), and an Experiment "
     "with its Trials as kubectl get -o yaml or json prints them"
 )
+"""What files with trials are, for messages about kftune."""
 
 
 def open_trials(place: Path, hints: Hints = NO_HINTS) -> Trials:
@@ -45,7 +46,7 @@ def open_trials(place: Path, hints: Hints = NO_HINTS) -> Trials:
         return open_results(place)
     found = trials_in(place, hints)
     if found is None:
-        raise StoreError(f"these are not trials that kftune reads: {_READ}", str(place))
+        raise StoreError(f"these are not trials that kftune reads: {READ}", str(place))
     return found
 
 
@@ -81,7 +82,7 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
     if reader is not None:
         return reader(data, str(place))
     if not isinstance(data, dict):
-        raise StoreError(f"these are not trials that kftune reads: {_READ}", str(place))
+        raise StoreError(f"these are not trials that kftune reads: {READ}", str(place))
     return cast("Trials | None", _module("katib_files").in_documents([data], str(place)))
 
 

@@ -155,7 +155,7 @@ def _meta(experiment: Mapping[str, Any], notes: list[str]) -> Meta:
     spec = experiment["spec"]
     objective, algorithm = spec["objective"], spec.get("algorithm") or {}
     settings = {each["name"]: each.get("value", "") for each in algorithm.get("algorithmSettings") or ()}
-    seed = number_or_text(str(settings.pop("random_state", "0")))
+    seed = number_or_text(str(settings.pop("random_state", "")))
     name = objective["objectiveMetricName"]
     strategies = {each["name"]: each["value"] for each in objective.get("metricStrategies") or ()}
     usual = _STRATEGIES.get(objective["type"], "latest")
@@ -169,7 +169,7 @@ def _meta(experiment: Mapping[str, Any], notes: list[str]) -> Meta:
         goal=None if goal is None else float(goal),
         algorithm=algorithm.get("algorithmName", ""),
         settings={setting: number_or_text(str(text)) for setting, text in settings.items()},
-        seed=seed if isinstance(seed, int) else 0,
+        seed=seed if isinstance(seed, int) else None,
         max_trials=int(spec.get("maxTrialCount") or 0),
         parallel=int(spec.get("parallelTrialCount") or 1),
         space=_space(spec, notes),

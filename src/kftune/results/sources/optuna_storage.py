@@ -272,7 +272,7 @@ def _record(number: int, trial: _Trial, metrics: Sequence[TrackedMetric]) -> Tri
         message="",
         pid=None,
         pid_started=None,
-        origin=Origin("optuna", {}, 0),
+        origin=Origin("optuna", {}, None),
     )
 
 
