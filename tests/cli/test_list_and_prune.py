@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny-0002.tried").unlink()
     kept_results.run(folder, "study.yaml", "--fresh")
     kept_results.run(folder, "pipeline.yaml")
+    time.sleep(1)  # the names of runs, and so their order, have seconds
     kept_results.run(folder, "pipeline.yaml", "text=b")
     kept_results.make_lists(folder / "lists")
     return folder
