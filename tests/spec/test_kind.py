@@ -212,6 +212,8 @@ def test_text_that_is_not_yaml_is_an_error_with_its_place(tmp_path: Path, text: 
         ("study.toml", "study.toml is a .toml file, not YAML; give a study, pipeline or Experiment"),
     ],
 )
-def test_the_name_of_a_file_that_is_not_yaml_is_enough(name: str, message: str):
+def test_the_name_of_a_file_that_is_not_yaml_is_enough(name: str, message: str, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
     with pytest.raises(UsageError, match=f"^{message}"):
         kind_of_file(Path(name))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_study import wait_until
 from metric_parser import MetricParser
 
 from kftune.errors import HparamsError, UsageError
@@ -51,6 +52,7 @@ for row in {RECORDED!r}[done:]:
     print("\\r 50%\\r100%", flush=True)
     if row[0] == os.environ.get("STAND_IN_WAITS"):
         print("a bar without an end", end="", flush=True)
+        (folder / "waits").touch()
         time.sleep(60)
 print("Results saved")
 sys.exit(int(os.environ.get("STAND_IN_STATUS", "0")))
@@ -218,6 +220,7 @@ def test_a_signal_is_passed_on_and_a_resumed_training_continues(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout is not None
         next(line for line in child.stdout if "step=2" in line)
+        wait_until(Path("output/yolo/waits").exists)
         child.send_signal(signal.SIGTERM)
         rest = child.stdout.read()
     assert child.returncode == 128 + signal.SIGTERM
