@@ -257,7 +257,7 @@ def _fail(why: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(f"{line}\n", end="", flush=True)  # one write: lines of several threads do not mix
 
 
 if __name__ == "__main__":
