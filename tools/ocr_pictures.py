@@ -8,9 +8,7 @@ Shape suffixes: B pictures, H rows, W columns, L tokens.
 
 from __future__ import annotations
 
-import struct
 import sys
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kftune.training.detector.png import to_png
 from kftune.training.digits.alphabet import DIGITS
 from kftune.training.digits.dataset import Pictures, read_split
 from kftune.training.digits.drawing import Damage, spoil
@@ -40,8 +39,8 @@ _FONT = "Noto Sans Khmer 400/100"
 def main(model: Path, data: Path) -> None:
     """Writes the pictures."""
     splits = {name: _split(data, name) for name in ("train", "val", "test")}
-    (DOCS / "ocr-samples.png").write_bytes(png(samples(splits)))
-    (DOCS / "ocr-predictions.png").write_bytes(png(predictions(model, splits["test"])))
+    (DOCS / "ocr-samples.png").write_bytes(_png(samples(splits)))
+    (DOCS / "ocr-predictions.png").write_bytes(_png(predictions(model, splits["test"])))
     summary = read_summary(model)
     names = ("train_seq_accuracy", "val_seq_accuracy")
     drawn = curves("Numbers without a mistake by epoch", summary["history"], names, summary["best"]["epoch"])
@@ -132,21 +131,8 @@ def grid(cells: Sequence[Tensor]) -> Tensor:
     return torch.cat([torch.cat(framed[n : n + ACROSS], dim=1) for n in range(0, len(framed), ACROSS)])
 
 
-def png(picture_HW3: Tensor) -> bytes:
-    """Returns a picture as a PNG file.
-
-    Args:
-        picture_HW3: Red, green and blue in 0 to 255.
-    """
-    height, width, _ = picture_HW3.shape
-    rows = b"".join(b"\0" + bytes(row.flatten().tolist()) for row in picture_HW3.round().to(torch.uint8))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = {b"IHDR": head, b"IDAT": zlib.compress(rows, 9), b"IEND": b""}
-    chunks = (
-        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
-        for kind, part in parts.items()
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+def _png(picture_HW3: Tensor) -> bytes:
+    return to_png(picture_HW3.round().to(torch.uint8))
 
 
 if __name__ == "__main__":

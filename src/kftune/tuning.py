@@ -104,24 +104,26 @@ def get_best_trial_results(run: Run, *, metric: str | None = None) -> BestTrial:
         StoreError: There are no trials.
     """
     with _opened(run) as results:
-        hparams, _ = class_of(results, _place(run))
-        chosen = choose(results, hparams, metric=metric)
-        trial, tracked = chosen.trial, {each.name: each.reduce for each in results.meta.metrics}
-        metrics = {
-            name: trial.metrics[name].number(reduce) for name, reduce in tracked.items() if name in trial.metrics
-        }
-        name = results.meta.objectives[chosen.objective or 0].name
-        return BestTrial(
-            study=results.meta.name,
-            trial=trial.name,
-            metric=name,
-            value=metrics.get(name, trial.objective),
-            hyperparameters=chosen.values,
-            fixed=chosen.others,
-            given=chosen.all_values,
-            metrics=metrics,
-            trials=sum(results.counts().values()),
-        )
+        return _best_of(results, _place(run), metric)
+
+
+def _best_of(results: Trials, place: Path, metric: str | None) -> BestTrial:
+    hparams, _ = class_of(results, place)
+    chosen = choose(results, hparams, metric=metric)
+    trial, tracked = chosen.trial, {each.name: each.reduce for each in results.meta.metrics}
+    metrics = {name: trial.metrics[name].number(reduce) for name, reduce in tracked.items() if name in trial.metrics}
+    name = results.meta.objectives[chosen.objective or 0].name
+    return BestTrial(
+        study=results.meta.name,
+        trial=trial.name,
+        metric=name,
+        value=metrics.get(name, trial.objective),
+        hyperparameters=chosen.values,
+        fixed=chosen.others,
+        given=chosen.all_values,
+        metrics=metrics,
+        trials=sum(results.counts().values()),
+    )
 
 
 def generate_circuits_yaml_snippet(best: BestTrial | Run, at: str = "") -> str:
@@ -155,7 +157,7 @@ def compare_tuning_runs(runs: Sequence[Run]) -> list[dict[str, Any]]:
         with _opened(run) as results:
             objective = results.meta.objectives[0]
             aims.add((objective.name, objective.direction))
-        best = get_best_trial_results(run, metric=objective.name)
+            best = _best_of(results, _place(run), objective.name)
         rows.append(
             {
                 "study": best.study,

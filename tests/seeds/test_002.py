@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from ocr_training import DEFAULTS, one_torch_thread
 from places import ROOT
 
 from kftune import yaml_text
@@ -40,52 +41,6 @@ from kftune.training.ocr import (
 from kftune.training.ocr.batches import Batch
 from kftune.training.ocr.loop import Training
 from kftune.training.ocr.sizes import SIZES
-
-DEFAULTS = {
-    # model
-    "model_name": "medium",
-    "model_config_path": "config/model_config.yaml",
-    "vocab_size": 13,
-    "max_sequence_length": 9,
-    # data
-    "metadata_path": "generated_data/metadata.yaml",
-    "train_split": "train",
-    "val_split": "val",
-    "batch_size": 32,
-    "num_workers": 4,
-    "pin_memory": False,
-    "augmentation": True,
-    # training
-    "device": "auto",
-    "mixed_precision": False,
-    "num_epochs": 40,
-    "learning_rate": 1e-3,
-    "weight_decay": 1e-4,
-    "gradient_clip_norm": 1.0,
-    "log_every_n_steps": 25,
-    "save_every_n_epochs": 5,
-    "keep_n_checkpoints": 3,
-    "use_tensorboard": True,
-    # loss, optimizer, scheduler
-    "loss_type": "crossentropy",
-    "label_smoothing": 0.0,
-    "optimizer_type": "adam",
-    "optimizer_betas": [0.9, 0.999],
-    "scheduler_type": "steplr",
-    "warmup_epochs": 0,
-    "min_lr": 1e-6,
-    "step_size": 10,
-    "gamma": 0.5,
-    "patience": 5,
-    "factor": 0.5,
-    # early stopping, output
-    "early_stopping_patience": 10,
-    "early_stopping_min_delta": 1e-4,
-    "early_stopping_monitor": "val_char_accuracy",
-    "early_stopping_mode": "max",
-    "experiment_name": "hyperparameter_experiment",
-    "output_dir": "training_output",
-}
 
 # Every key of the schema, with a value other than its default.
 EXPERIMENT: dict[str, Any] = {
@@ -135,10 +90,8 @@ def presets() -> dict[str, Any]:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture

@@ -1,23 +1,25 @@
 """Optuna: studies in an SQLite or journal storage, and distributions as JSON. Optuna itself is not needed.
 
-Source: optuna 5.0, optuna.distributions.distribution_to_json and optuna.storages.
+Source: optuna 5.0, optuna.distributions.distribution_to_json.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kftune.errors import ForeignFileError, suggestion
-from kftune.importers.document import find
+from kftune.importers.document import find, text_of
 from kftune.importers.draft import Draft
 from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node, Source
-from kftune.importers.optuna_storage import StoredStudy, is_journal, is_sqlite, read_journal, read_sqlite
 from kftune.importers.spaces import Space, choice, integers, log_uniform, uniform
+from kftune.results.sources.optuna_storage import StoredStudy, studies_in_journal, studies_in_sqlite
 
+_SQLITE = b"SQLite format 3\x00"
 _FLOATS = ("FloatDistribution", "UniformDistribution", "LogUniformDistribution", "DiscreteUniformDistribution")
 _INTEGERS = ("IntDistribution", "IntUniformDistribution", "IntLogUniformDistribution")
 DISTRIBUTIONS = (*_FLOATS, *_INTEGERS, "CategoricalDistribution")
@@ -35,10 +37,10 @@ def read(path: Path, options: Options) -> Imported:
         ForeignFileError: There is no study, or it is invalid.
         OSError: The file cannot be read.
     """
-    if is_sqlite(path):
-        return _stored(path, read_sqlite(path), options)
-    if is_journal(path):
-        return _stored(path, read_journal(path), options)
+    if _is_sqlite(path):
+        return _stored(path, _in_sqlite(path), options)
+    if _is_journal(path):
+        return _stored(path, _in_journal(path), options)
     found = find(path, _wanted, "an Optuna study")
     node = found.node or found.assigned(_wanted)
     if node is None:
@@ -99,6 +101,42 @@ def _space(node: Node) -> Space:
 # -- storages ----------------------------------------------------------------------------------------------------------
 
 
+def _is_sqlite(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def _is_journal(path: Path) -> bool:
+    """Returns whether a file is a journal of Optuna: lines of JSON with an operation each."""
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        first = file.readline(100_000)
+    try:
+        return "op_code" in json.loads(first)
+    except (ValueError, TypeError):
+        return False
+
+
+def _in_sqlite(path: Path) -> list[StoredStudy]:
+    try:
+        return studies_in_sqlite(path)
+    except sqlite3.Error as error:
+        raise ForeignFileError(
+            f"this database is not a storage of Optuna that can be read: {error}", str(path)
+        ) from error
+
+
+def _in_journal(path: Path) -> list[StoredStudy]:
+    def refuse(number: int, error: Exception) -> ForeignFileError:
+        problem = f"this line is not an operation of Optuna's journal: {type(error).__name__}: {error}"
+        return ForeignFileError(problem, str(path), number)
+
+    return studies_in_journal(text_of(path), refuse)
+
+
 def _stored(path: Path, studies: list[StoredStudy], options: Options) -> Imported:
     names = [each.name for each in studies]
     if not studies:
@@ -115,19 +153,24 @@ def _stored(path: Path, studies: list[StoredStudy], options: Options) -> Importe
         )
     study = studies[names.index(options.pick)] if options.pick else studies[0]
     draft = Draft(study.name, options)
-    node = Node(Source(str(path)), study.distributions, ("distributions",))
-    if not study.distributions:
+    found: dict[str, list[str]] = {}
+    for trial in study.trials:
+        for name, (_, distribution) in trial.params.items():
+            found.setdefault(name, []).append(distribution)
+    if not found:
         raise ForeignFileError(
             f"the study {study.name!r} has no trial with parameters, so its space is not known", str(path)
         )
-    for name, each in node.items():
+    count = len(study.trials)
+    last = {name: distributions[-1] for name, distributions in found.items()}
+    for name, each in Node(Source(str(path)), last, ("distributions",)).items():
         draft.search(name, each, _space(_parsed(each)))
-        if study.counts[name] < study.trials:
-            draft.lost(each, f"{study.counts[name]} of {study.trials} trials have it: write its condition with when")
-        if name in study.changing:
+        if len(found[name]) < count:
+            draft.lost(each, f"{len(found[name])} of {count} trials have it: write its condition with when")
+        if len(set(found[name])) > 1:
             draft.lost(each, "its distribution differs between trials; that of the last trial is taken")
-    _objectives(draft, study, Node(Source(str(path)), study.directions, ("directions",)))
-    draft.carry(Node(Source(str(path)), study.trials, ("trials",)), "budget", "max_trials")
+    _objectives(draft, study, Node(Source(str(path)), [*study.directions], ("directions",)))
+    draft.carry(Node(Source(str(path)), count, ("trials",)), "budget", "max_trials")
     sampler = Node(Source(str(path)), None, ("sampler",))
     draft.lost(sampler, "a storage does not say how values were chosen; the study uses its default, multivariate-tpe")
     draft.to_fill(
@@ -137,9 +180,9 @@ def _stored(path: Path, studies: list[StoredStudy], options: Options) -> Importe
 
 
 def _objectives(draft: Draft, study: StoredStudy, node: Node) -> None:
-    names = study.metric_names or [f"value_{index}" for index in range(len(study.directions))]
+    names = study.names or [f"value_{index}" for index in range(len(study.directions))]
     if len(study.directions) == 1:
-        name = study.metric_names[0] if study.metric_names else "value"
+        name = study.names[0] if study.names else "value"
         draft.objective(node, name, study.directions[0])
     else:
         draft.put(
@@ -147,5 +190,5 @@ def _objectives(draft: Draft, study: StoredStudy, node: Node) -> None:
             value=[{"metric": name, "direction": each} for name, each in zip(names, study.directions, strict=False)],
         )
         draft.exact(node, f"objectives: {', '.join(study.directions)}")
-    if not study.metric_names:
+    if not study.names:
         draft.to_fill("objective.metric", "the study does not name its values; write the name that the script prints")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -81,13 +81,7 @@ class Trials(ABC):
         if self.meta.more_objectives:
             number = front_of(trials, self.meta).best(objective)
             return next((trial for trial in trials if trial.number == number), None)
-        sign = 1 if self.meta.direction == "minimize" else -1
-        scored = [
-            (sign * trial.objective, trial.number, trial)
-            for trial in trials
-            if trial.state in SCORED and trial.objective is not None and math.isfinite(trial.objective)
-        ]
-        return min(scored)[2] if scored else None
+        return best_of(trials, self.meta.direction)
 
     def pareto(self) -> list[Trial]:
         """Returns the trials of the Pareto set, the best in the first objective first."""
@@ -200,6 +194,22 @@ class Recorded(Trials):
     def targets(self) -> list[TargetResult]:
         """Returns the targets of the study."""
         return list(self._targets)
+
+
+def best_of(trials: Iterable[Trial], direction: str) -> Trial | None:
+    """Returns the trial with the best value of the first objective, the first of equal ones; None if none has a value.
+
+    Args:
+        trials: The trials.
+        direction: minimize or maximize.
+    """
+    sign = 1 if direction == "minimize" else -1
+    scored = [
+        (sign * trial.objective, trial.number, trial)
+        for trial in trials
+        if trial.state in SCORED and trial.objective is not None and math.isfinite(trial.objective)
+    ]
+    return min(scored)[2] if scored else None
 
 
 def plain_meta(name: str, **known: object) -> Meta:

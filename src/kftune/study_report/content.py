@@ -12,7 +12,7 @@ from kftune.errors import StoreError
 from kftune.metrics.curves import Curve, thinned
 from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, TrackedObjective, Trial
-from kftune.results.trials import Trials
+from kftune.results.trials import Trials, best_of
 from kftune.study_report.importances import Importances, importances
 from kftune.study_report.parameters import Parameter, parameters
 
@@ -58,7 +58,10 @@ def content_of(results: Trials) -> Content:
         raise StoreError("these trials have no objective, so there is nothing to compare them by", results.place)
     known = parameters(meta, trials)
     objectives = [_values(trials, objective, place == 0) for place, objective in enumerate(meta.objectives)]
-    best = front_of(trials, meta).members() if meta.more_objectives else _best(objectives[0], trials, meta.direction)
+    if meta.more_objectives:
+        best = front_of(trials, meta).members()
+    else:
+        best = [trial.number for trial in (best_of(trials, meta.direction),) if trial is not None]
     places = {trial.number: place for place, trial in enumerate(trials)}
     found = [places[number] for number in best if all(values[places[number]] is not None for values in objectives)]
     return Content(
@@ -69,13 +72,6 @@ def content_of(results: Trials) -> Content:
         best=found,
         importances=importances(known, objectives[0], meta.direction),
     )
-
-
-def _best(values: Sequence[float | None], trials: Sequence[Trial], direction: str) -> list[int]:
-    """Returns the number of the best trial, the first of equal ones; trials without a finite value do not count."""
-    sign = 1 if direction == "minimize" else -1
-    scored = [(sign * value, trial.number) for value, trial in zip(values, trials, strict=True) if value is not None]
-    return [min(scored)[1]] if scored else []
 
 
 def _values(trials: Sequence[Trial], objective: TrackedObjective, is_first: bool) -> list[float | None]:

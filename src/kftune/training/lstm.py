@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import platform
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from kftune.hparams.models.lstm import LstmHparams
 from kftune.metrics import report
 from kftune.training import checkpoint
 from kftune.training.data import Circuit, Scale, load_circuit, read_circuit
+from kftune.training.ending import finish, is_out_of_patience
 from kftune.training.process import Process, start_process
 from kftune.training.windows import FEATURES, Errors, Split, Windows, baselines, split_windows
 
@@ -92,16 +92,13 @@ def train(hparams: LstmHparams, data: Path | None = None, output: Path | None = 
                     weights = {"state_dict": model.state_dict(), "scale": asdict(split.scale)}
                     checkpoint.save_model(folder, weights)
                 report(step=epoch, **metrics)
-            if hparams.patience is not None and epoch - best["epoch"] >= hparams.patience:
+            if is_out_of_patience(summary, hparams.patience):
                 summary["status"] = "out of patience"
                 break
 
         if process.stopped:
             summary["status"] = "stopped"
-        if process.is_first:
-            checkpoint.write_json(folder / "summary.json", summary)
-            print(f"{summary['status']} after {time.monotonic() - started:.1f} s", flush=True)
-        return 128 + (process.stop_signal or signal.SIGTERM) if process.stopped else 0
+        return finish(folder, summary, process, started)
 
 
 def split_circuit(circuit: Circuit, hparams: LstmHparams, scale: Scale | None = None) -> Split:

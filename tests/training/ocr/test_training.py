@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from metric_parser import MetricParser, Observation
+from ocr_training import one_torch_thread
 
 from kftune import yaml_text
 from kftune.errors import (
@@ -54,11 +55,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """As in the processes that tests start: another number of threads adds up in another order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture

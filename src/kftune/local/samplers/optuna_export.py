@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.domains import Choice, Domain, IntUniform, LogUniform, QUniform, Uniform, domain_from_spec
+from kftune.domains import Choice, Domain, QUniform, domain_from_spec
 from kftune.errors import KftuneError, MissingExtraError, StoreError
 from kftune.metrics.curves import Curve
 from kftune.results import FINISHED, SCORED, Meta, Trial, Trials, score_of
@@ -25,12 +25,13 @@ try:
         BaseDistribution,
         CategoricalDistribution,
         FloatDistribution,
-        IntDistribution,
         distribution_to_json,
     )
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import RDBStorage
     from optuna.study import StudyDirection
+
+    from kftune.local.samplers.optuna_strategy import range_of
 except ImportError as error:
     raise MissingExtraError("local", "optuna", "write another format: --format csv") from error
 
@@ -93,10 +94,9 @@ def _distribution(name: str, spec: Mapping[str, Any], trials: list[Trial]) -> Ba
         domain = None
     values = [trial.point[name] for trial in trials if name in trial.point]
     if domain is not None and all(domain.contains(value) for value in values):
-        if isinstance(domain, Uniform | LogUniform):
-            return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
-        if isinstance(domain, IntUniform) and not (domain.log and domain.step != 1):
-            return IntDistribution(domain.low, domain.grid()[-1], log=domain.log, step=domain.step)
+        found = range_of(domain)
+        if found is not None:
+            return found
         if isinstance(domain, QUniform):
             return FloatDistribution(domain.grid()[0], domain.grid()[-1], step=domain.q)
         if isinstance(domain, Choice):

@@ -1,4 +1,4 @@
-"""Strategies that learn from results, with Optuna's ask and tell. Only this module imports Optuna."""
+"""Strategies that learn from results, with Optuna's ask and tell."""
 
 from __future__ import annotations
 
@@ -343,13 +343,25 @@ def _coordinate(domain: Domain, shares: bool) -> Coordinate:
     return _shared(domain) if shares else _ranged(domain)
 
 
-def _ranged(domain: Domain) -> Coordinate:
+def range_of(domain: Domain) -> FloatDistribution | IntDistribution | None:
+    """Returns the range of Optuna that has the same values and the same scale as a domain; None if there is none.
+
+    Args:
+        domain: The domain.
+    """
     if isinstance(domain, Uniform | LogUniform):
-        log = isinstance(domain, LogUniform)
-        return Coordinate(FloatDistribution(domain.low, domain.high, log=log), float, float)
+        return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
     if isinstance(domain, IntUniform) and (domain.step == 1 or not domain.log):
         high = domain.low + (int(domain.size) - 1) * domain.step
-        return Coordinate(IntDistribution(domain.low, high, log=domain.log, step=domain.step), int, int)
+        return IntDistribution(domain.low, high, log=domain.log, step=domain.step)
+    return None
+
+
+def _ranged(domain: Domain) -> Coordinate:
+    found = range_of(domain)
+    if found is not None:
+        kind = int if isinstance(found, IntDistribution) else float
+        return Coordinate(found, kind, kind)
     return _indexed(domain) if isinstance(domain, QUniform) else _shared(domain)
 
 

@@ -71,7 +71,7 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
     if place.suffix == ".csv":
         return cast("Trials", _module("csv_table").read(text, str(place), hints))
     if place.suffix in _JOURNALS:
-        return cast("Trials", _module("optuna_storage").read_journal(text, str(place), hints))
+        return cast("Trials", _module("optuna_trials").read_journal(text, str(place), hints))
     if place.suffix in (".yaml", ".yml"):
         return cast("Trials | None", _module("katib_files").in_yaml(text, str(place)))
     try:
@@ -100,7 +100,7 @@ def _of_binary(place: Path, hints: Hints) -> Trials:
     layout = RunFolder(place.parent)
     if place.name == layout.database.name and not _module("optuna_storage").has_studies(place):
         return open_results(place.parent)
-    return cast("Trials", _module("optuna_storage").read_sqlite(place, hints))
+    return cast("Trials", _module("optuna_trials").read_sqlite(place, hints))
 
 
 def _reader(module: str) -> _Reader:

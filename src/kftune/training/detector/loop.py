@@ -6,7 +6,6 @@ import copy
 import math
 import os
 import platform
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from kftune.training.detector.model import STRIDE, Detector, Found, cell_centers
 from kftune.training.detector.output import picture, state_of
 from kftune.training.detector.png import to_png
 from kftune.training.detector.scores import Scores
+from kftune.training.ending import finish, is_out_of_patience
 from kftune.training.process import Process, start_process
 
 _VALIDATED_AT_ONCE = 50
@@ -128,7 +128,7 @@ class Training:
             folder: The output folder.
         """
         started, hparams, summary = time.monotonic(), self.hparams, self.summary
-        while summary["epochs"] < hparams.epochs and not self._is_out_of_patience():
+        while summary["epochs"] < hparams.epochs and not is_out_of_patience(summary, hparams.patience):
             epoch = summary["epochs"] + 1
             metrics = self._epoch(epoch)
             if metrics is None:
@@ -144,14 +144,12 @@ class Training:
             print(log_line(epoch, hparams.epochs, metrics), flush=True)
             report(step=epoch, **metrics)
         if summary["status"] != "stopped":
-            if self._is_out_of_patience() and summary["epochs"] < hparams.epochs:
+            if is_out_of_patience(summary, hparams.patience) and summary["epochs"] < hparams.epochs:
                 summary["status"] = "out of patience"
             shown = self.val[:_SHOWN]
             self.model.load_state_dict(checkpoint.load_state(folder / "model.pt")["state_dict"])
             write_bytes(folder / "predictions.png", to_png(picture(shown, self.find(shown))))
-        checkpoint.write_json(folder / "summary.json", summary)
-        print(f"{summary['status']} after {time.monotonic() - started:.1f} s", flush=True)
-        return 128 + (self.process.stop_signal or signal.SIGTERM) if summary["status"] == "stopped" else 0
+        return finish(folder, summary, self.process, started)
 
     def find(self, canvases: Sequence[Canvas]) -> list[Found]:
         """Returns what the model finds on canvases.
@@ -223,10 +221,6 @@ class Training:
     def _canvas(self, split: str, number: int) -> Canvas:
         hparams = self.hparams
         return draw_canvas(split, number, side=hparams.imgsz, max_digits=hparams.max_digits, seed=hparams.data_seed)
-
-    def _is_out_of_patience(self) -> bool:
-        patience, best = self.hparams.patience, self.summary["best"]
-        return patience is not None and best is not None and bool(self.summary["epochs"] - best["epoch"] >= patience)
 
     def _state(self) -> dict[str, Any]:
         """Returns all that the next epoch depends on."""

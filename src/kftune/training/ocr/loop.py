@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import shutil
-import signal
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from kftune.errors import HparamsError, MetricError
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.metrics import report
 from kftune.training import checkpoint
+from kftune.training.ending import finish, is_out_of_patience
 from kftune.training.event_file import EventFile
 from kftune.training.ocr.batches import Batch, Order, create_data_loaders
 from kftune.training.ocr.checkpoints import Checkpoints
@@ -148,7 +148,9 @@ class Training:
         events = EventFile(folder / "tensorboard") if hparams.use_tensorboard else None
         done = self._state()
         saved = summary["epochs"]
-        while summary["epochs"] < hparams.num_epochs and not self._is_out_of_patience():
+        while summary["epochs"] < hparams.num_epochs and not is_out_of_patience(
+            summary, hparams.early_stopping_patience
+        ):
             epoch = summary["epochs"] + 1
             metrics = self._epoch(epoch)
             if metrics is None:
@@ -168,11 +170,9 @@ class Training:
                 events.add(epoch, metrics)
         if saved < summary["epochs"]:
             checkpoints.save(summary["epochs"], done)
-        if summary["status"] != "stopped" and self._is_out_of_patience():
+        if summary["status"] != "stopped" and is_out_of_patience(summary, hparams.early_stopping_patience):
             summary["status"] = "out of patience"
-        checkpoint.write_json(folder / "summary.json", summary)
-        print(f"{summary['status']} after {time.monotonic() - started:.1f} s", flush=True)
-        return 128 + (self.process.stop_signal or signal.SIGTERM) if summary["status"] == "stopped" else 0
+        return finish(folder, summary, self.process, started)
 
     def _epoch(self, epoch: int) -> dict[str, float] | None:
         """Trains one epoch and returns its metrics; None when it was asked to stop."""
@@ -244,10 +244,6 @@ class Training:
             return True
         gain = metrics[hparams.early_stopping_monitor] - best[hparams.early_stopping_monitor]
         return bool((gain if hparams.early_stopping_mode == "max" else -gain) > hparams.early_stopping_min_delta)
-
-    def _is_out_of_patience(self) -> bool:
-        patience, best = self.hparams.early_stopping_patience, self.summary["best"]
-        return patience is not None and best is not None and bool(self.summary["epochs"] - best["epoch"] >= patience)
 
     def _take_over(self, state: dict[str, Any], folder: Path) -> None:
         try:
