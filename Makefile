@@ -5,6 +5,7 @@ SHELL := bash
 
 PYTHON ?= python3#      the Python that creates .venv, 3.11 or newer
 JOBS ?= 2#              test processes; `make test JOBS=0` uses one
+HASHES ?= yes#          HASHES=no installs packages that requirements/ has no hashes of, such as torch without CUDA
 BUILD_FLAGS ?=#         build options for the container engine, such as BUILD_FLAGS='--pull --build-arg=TORCH_INDEX=...'
 PUSH ?=#                the registry that build-images pushes to, such as PUSH=registry.example/team; empty: no push
 ARGS ?=#                more arguments for pytest or the benchmark, such as ARGS='-k domains'
@@ -16,7 +17,7 @@ READY := .venv/.ok
 DEMO_READY := .venv/.demo
 DEMO := pipelines/circuits/demo.yaml
 
-.PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests check-security cluster cluster-down \
+.PHONY: help setup requirements demo test test-nightly conformance lint format manifests check-manifests check-security cluster cluster-down \
 	cluster-status e2e e2e-smoke bench bench-quality bench-peers build-images sbom clean
 
 help: ## list the targets
@@ -24,21 +25,43 @@ help: ## list the targets
 
 setup: $(READY) ## create .venv with everything for development (the other targets do this if it does not exist)
 
+SETUP_EXTRAS := local,pandas,train,lightning,kfp,model-registry,dev
+DEMO_EXTRAS := local,train
+
 # An editable install: a change of the requirements makes it out of date, a change of the code does not.
+# requirements/NAME.txt has the versions of constraints.txt, and the hashes of their files, so pip takes no others.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit("kftune needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name another with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
-	@echo "installing kftune[$(1)] into .venv; torch is most of it, and on Linux it brings CUDA unless an index of pip has the CPU build (README)"
+	@echo "installing kftune[$(2)] into .venv; torch is most of it, and on Linux it brings CUDA unless an index of pip has the CPU build (README)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
+	$(if $(filter no,$(HASHES)),\
+	$(PIP) install -c constraints.txt -e '.[$(2)]',\
+	$(PIP) install --require-hashes -r requirements/$(1).txt && $(PIP) install --no-deps --no-build-isolation -e .)
 	@touch $@
 endef
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-$(READY): pyproject.toml constraints.txt
-	$(call install,local$(,)pandas$(,)train$(,)lightning$(,)kfp$(,)model-registry$(,)dev)
+$(READY): pyproject.toml constraints.txt requirements/setup.txt
+	$(call install,setup,$(SETUP_EXTRAS))
 
 # What the demo needs; where everything is installed, it is not used.
-$(DEMO_READY): pyproject.toml constraints.txt
-	$(call install,local$(,)train)
+$(DEMO_READY): pyproject.toml constraints.txt requirements/demo.txt
+	$(call install,demo,$(DEMO_EXTRAS))
+
+# The files are for every platform, and for every Python that kftune supports. The build backend is in them too.
+requirements: build/uv/bin/uv ## write requirements/ anew from pyproject.toml and constraints.txt
+	$(call lock,setup,$(SETUP_EXTRAS))
+	$(call lock,demo,$(DEMO_EXTRAS))
+
+define lock
+	printf '%s\n' 'hatchling>=1.27' 'editables~=0.3' | build/uv/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 \
+	  --custom-compile-command 'make requirements' -c constraints.txt $(foreach extra,$(subst $(,), ,$(2)),--extra $(extra)) \
+	  -o requirements/$(1).txt pyproject.toml -
+endef
+
+build/uv/bin/uv:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/pip install --quiet --disable-pip-version-check uv
 
 demo: $(if $(wildcard $(READY)),$(READY),$(DEMO_READY)) ## train a dozen LSTMs on real sensor readings, and write the Experiment that does this on a cluster
 	$(BIN)/kftune run $(DEMO)
