@@ -32,7 +32,7 @@ DEMO_EXTRAS := local,train
 # requirements/NAME.txt has the versions of constraints.txt, and the hashes of their files, so pip takes no others.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit("kftune needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name another with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
-	@echo "installing kftune[$(2)] into .venv; torch is most of it, and on Linux it brings CUDA unless an index of pip has the CPU build (README)"
+	@echo "installing kftune[$(2)] into .venv; torch is most of it, and on Linux it brings CUDA unless an index of pip has the CPU build: HASHES=no (README)"
 	$(PYTHON) -m venv .venv
 	$(if $(filter no,$(HASHES)),\
 	$(PIP) install -c constraints.txt -e '.[$(2)]',\
