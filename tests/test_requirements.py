@@ -1,4 +1,4 @@
-"""The files that `make setup` and `make demo` install from have the tested versions, with hashes, of all that is asked for."""
+"""What `make setup` and `make demo` install from has the tested versions, with hashes, of all that is asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -16,12 +16,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FILES = {"setup": "SETUP_EXTRAS", "demo": "DEMO_EXTRAS"}
 
 
-def pins(path: Path) -> dict[str, str]:
+def pins(path: Path) -> dict[NormalizedName, str]:
     found = re.findall(r"^([\w.-]+)==([\w.]+)", path.read_text(), re.M)
     return {canonicalize_name(name): version for name, version in found}
 
 
-def asked(extras: str) -> set[str]:
+def asked(extras: str) -> set[NormalizedName]:
     """Returns the names of the packages that pyproject.toml asks for, without kftune's own."""
     texts = list(PROJECT["dependencies"])
     for extra in extras.split(","):
