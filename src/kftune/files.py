@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,11 +63,12 @@ def _replacing(path: Path, mode: str, **form: str) -> Iterator[Any]:
             yield stream
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # Nobody can have put a link there: the name can't be guessed, and a file that is there is not opened.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        with temporary.open(mode, **form) as file:  # type: ignore[call-overload]
+        with open(temporary, mode, opener=_open_new, **form) as file:  # type: ignore[call-overload]  # a Path takes no opener
             if path.exists():
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -79,12 +81,16 @@ def _replacing(path: Path, mode: str, **form: str) -> Iterator[Any]:
         raise
 
 
+def _open_new(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+
+
 def written_before(folder: Path) -> set[str]:
     """Returns the files that `remember` listed in a folder, by their relative path; none without a list."""
-    try:
-        text = (folder / _LIST).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    path = folder / _LIST
+    if not _is_regular(path):
         return set()
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
     if not text.startswith(_LIST_HEAD):
         return set()
     return {line for line in text.removeprefix(_LIST_HEAD).splitlines() if _inside(line)}
@@ -103,13 +109,15 @@ def remember(folder: Path, names: Iterable[str]) -> None:
 def forget(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     """Removes files from a folder, with subfolders that become empty, and yields the removed files.
 
+    Links stay, and so does what is behind them: a name below a link to a folder is a file elsewhere.
+
     Args:
         folder: The folder.
         names: The files, by their relative path.
     """
     for name in sorted(names):
         path = folder / name
-        if not path.is_file():
+        if not _is_regular(path) or any((folder / parent).is_symlink() for parent in Path(name).parents[:-1]):
             continue
         path.unlink()
         yield path
@@ -117,6 +125,13 @@ def forget(folder: Path, names: Iterable[str]) -> Iterator[Path]:
             if parent == Path() or any((folder / parent).iterdir()):
                 break
             (folder / parent).rmdir()
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _inside(name: str) -> bool:
