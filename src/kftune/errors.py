@@ -52,6 +52,24 @@ class RegistryError(KftuneError):
     """A registry entry that is invalid, given twice or cannot be imported."""
 
 
+class NotImportedError(RegistryError):
+    """A module that must not be imported, and whose source does not show the class either.
+
+    Args:
+        module: Its dotted name.
+        why: What its source does not show; empty if that was not read.
+    """
+
+    def __init__(self, module: str, why: str = "") -> None:
+        self.module = module
+        self.why = why
+        super().__init__(module, why)
+
+    def __str__(self) -> str:
+        more = f", and its source does not show the class: {self.why}" if self.why else ""
+        return f"module {self.module} must not be imported{more}"
+
+
 class _PlacedError(KftuneError, ValueError):
     """An error in a file, with its place if known (line and column, from 1)."""
 

@@ -73,7 +73,16 @@ def test_the_experiment_of_a_tune_step_is_checked(lint: Lint, project: Path):
     found = report(lint("pipeline.yaml", "--format", "json"))
     assert [each["file"] for each in found["documents"]] == ["pipeline.yaml (step tune, rendered)"]
     assert found["pipelines"] == [
-        {"file": "pipeline.yaml", "name": "toy", "note": "", "outcome": "ok", "findings": []},
+        {
+            "file": "pipeline.yaml",
+            "name": "toy",
+            "note": "",
+            "outcome": "ok",
+            "findings": [],
+            "imported": [{"name": "toy_hparams", "file": str(project / "toy_hparams.py")}],
+            "read": [],
+            "not_imported": [],
+        },
     ]
 
 
@@ -160,7 +169,8 @@ def test_a_comment_switches_a_finding_of_a_pipeline_off(lint: Lint, project: Pat
         "targets:\n  argo: {namespace: team-a} # kftune: ignore[KT411]\n",
     )
     (project / "pipeline.yaml").write_text(text)
-    assert lint("pipeline.yaml", "--select", "KT4") == (0, "1 pipeline; 1 Experiment: 1 ok\n")
+    ran = f"imported: toy_hparams ({project / 'toy_hparams.py'})\n"
+    assert lint("pipeline.yaml", "--select", "KT4") == (0, f"{ran}1 pipeline; 1 Experiment: 1 ok\n")
 
 
 def test_in_a_folder_pipelines_are_checked_and_the_files_of_others_passed_over(lint: Lint, project: Path):

@@ -72,6 +72,7 @@ def test_what_was_not_judged_is_said_whatever_is_selected(project: Path, capsys:
     call("lint", "", ["study.yaml", "--select", "KT5"])
     assert capsys.readouterr().out.splitlines() == [
         "study.yaml: no Experiment was checked: the study is invalid",
+        f"imported: toy_hparams ({project / 'toy_hparams.py'})",
         "1 study",
     ]
 

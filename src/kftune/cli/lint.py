@@ -9,6 +9,7 @@ kftune lint experiment.yaml --sample-log LOG   which metrics Katib finds in a lo
 kftune lint study.yaml                         also: does it fit the class and the script's arguments?
 kftune lint pipeline.yaml                      can its targets run it, and are its tune steps' Experiments correct?
 kftune lint --hparams FILE.py:CLASS --script FILE
+kftune lint FOLDER --no-import                 what somebody else wrote: none of its modules is imported
 
 ConfigMaps and Namespaces are taken from the same input. A template in a ConfigMap that is not in the input is assumed
 to be correct, unless the input has other ConfigMaps of its namespace. Exit code 1: a finding at or above --fail-on.
@@ -23,6 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kftune.cli.output import write_data
+from kftune.errors import UsageError
 from kftune.katib.admission.defaults import VERSIONS
 from kftune.lint.checker import FixedText, check, fix
 from kftune.lint.formats import lines
@@ -63,10 +65,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the script with --help if its source does not show its arguments",
     )
+    parser.add_argument(
+        "--no-import",
+        action="store_true",
+        help="run no code of the input: classes are read from their source, or their files are not judged",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Checks the input, prints the report, and writes fixes."""
+    if arguments.no_import and arguments.run_help:
+        raise UsageError("--run-help runs the script, and --no-import runs no code of the input; use one of them")
     options = _options(arguments)
     stream, done = sys.stdout, "fixed"
     if arguments.fix or arguments.diff:
@@ -97,6 +106,7 @@ def _options(arguments: argparse.Namespace) -> LintOptions:
         hparams=arguments.hparams,
         script=arguments.script,
         help_text=_help_text() if arguments.run_help else None,
+        no_import=arguments.no_import,
     )
 
 

@@ -8,10 +8,63 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import FrameType, ModuleType
+
+
+class Imports:
+    """What happens, while a block runs, to the modules that files name.
+
+    Args:
+        refused: Whether none is imported, except kftune's own.
+
+    Attributes:
+        modules: The modules that were imported, with their files, in order.
+        read: The modules of which a class was read from the source instead.
+        unread: Why other classes are not known.
+    """
+
+    def __init__(self, *, refused: bool) -> None:
+        self.refused = refused
+        self.modules: dict[str, str] = {}
+        self.read: list[str] = []
+        self.unread: list[str] = []
+
+    def forbids(self, module: str) -> bool:
+        """Whether a module must not be imported."""
+        return self.refused and not f"{module}.".startswith("kftune.")
+
+    def note(self, module: ModuleType) -> None:
+        """Notes that a module was imported."""
+        if not f"{module.__name__}.".startswith("kftune."):
+            self.modules.setdefault(module.__name__, getattr(module, "__file__", None) or "")
+
+
+_watching: ContextVar[Imports | None] = ContextVar("watching", default=None)
+
+
+@contextmanager
+def watched_imports(*, refused: bool = False) -> Iterator[Imports]:
+    """Notes which modules are imported that files name, and can refuse to import them.
+
+    Args:
+        refused: Whether to import none, except kftune's own.
+    """
+    watch = Imports(refused=refused)
+    token = _watching.set(watch)
+    try:
+        yield watch
+    finally:
+        _watching.reset(token)
+
+
+def watching() -> Imports | None:
+    """Returns what notes imports now; None if nothing does."""
+    return _watching.get()
 
 
 def import_from(folder: Path, name: str) -> ModuleType:

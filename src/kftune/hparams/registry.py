@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from kftune.errors import KftuneError, RegistryError, UnknownNameError
+from kftune.errors import KftuneError, NotImportedError, RegistryError, UnknownNameError
 from kftune.hparams import Hparams
 from kftune.hparams.homes import home_of
-from kftune.hparams.imports import import_from
+from kftune.hparams.imports import Imports, import_from, watching
 
 
 class RegistryEntry(TypedDict):
@@ -198,6 +198,9 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
         module_path, class_name = _registered(name, folders)
     if not _MODULE.fullmatch(module_path):
         raise RegistryError(f"{module_path!r} is not the name of a module; {_hint(name, folders)}")
+    watch = watching()
+    if watch is not None and watch.forbids(module_path):
+        return _read_class(watch, module_path, class_name, folders)
     module = import_module(module_path, folders, class_name)
     found = _attribute(module, class_name)
     if found is None:
@@ -206,6 +209,19 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
         raise UnknownNameError(f"class in module {module_path}", class_name, classes)
     if not (isinstance(found, type) and issubclass(found, Hparams)):
         raise RegistryError(f"{module_path}:{class_name} must be a subclass of kftune.Hparams, but is {found!r}")
+    return found
+
+
+def _read_class(watch: Imports, module_path: str, class_name: str, folders: Sequence[Path]) -> type[Hparams]:
+    """Returns a class as its source shows it, without importing the module."""
+    from kftune.hparams.unimported import read_class  # noqa: PLC0415  # nearly no command needs it
+
+    try:
+        found = read_class(module_path, class_name, folders)
+    except NotImportedError as error:
+        watch.unread.append(str(error))
+        raise
+    watch.read.append(f"{module_path}:{class_name}")
     return found
 
 
@@ -266,9 +282,14 @@ def import_module(module_path: str, folders: Sequence[Path], class_name: str = "
     Raises:
         RegistryError: It cannot be imported.
     """
+    watch = watching()
+    if watch is not None and watch.forbids(module_path):
+        error = NotImportedError(module_path)
+        watch.unread.append(str(error))
+        raise error
     folder = _folder_of(folders, module_path)
     try:
-        return importlib.import_module(module_path) if folder is None else import_from(folder, module_path)
+        found = importlib.import_module(module_path) if folder is None else import_from(folder, module_path)
     except KftuneError as error:  # a class in it is invalid: its message says why, this adds the place
         raise RegistryError(f"{_place(error, module_path)}: {error}") from error
     except ModuleNotFoundError as error:
@@ -283,6 +304,9 @@ def import_module(module_path: str, folders: Sequence[Path], class_name: str = "
             f"{_place(error, module_path)}: module {module_path!r} must import without an error, but raised "
             f"{type(error).__name__}: {str(error).partition(_FURTHER)[0]}"
         ) from error
+    if watch is not None:
+        watch.note(found)
+    return found
 
 
 def _place(error: BaseException, module_path: str) -> str:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from kftune.lint.report import LintFinding, LintReport
-from kftune.lint.rules.rule import SEVERITIES, Outcome, Severity
+from kftune.lint.report import LintReport, PipelineReport, StudyReport
+from kftune.lint.rules.rule import SEVERITIES, Outcome, Severity, worst
 
 if TYPE_CHECKING:
     from kftune.lint.sampling import MetricSample, NearMiss, Sample
@@ -55,16 +55,33 @@ def _text(report: LintReport, done: str, *, colours: bool) -> Iterator[str]:
         place = f"{bold}{each.file}:{each.line}:{each.column}{end}"
         yield f"{place}: {colour}{each.code} {each.severity}{end}: {printable(each.message)}"
         yield f"    {each.remedy}"
+    yield from _notes(report)
+    yield from _samples(report)
+    yield from _imported(report)
+    yield _summary(report, done)
+
+
+def _notes(report: LintReport) -> Iterator[str]:
+    """Says what was not looked at, and why."""
     for study in report.studies:
         if study.note:
             yield f"{study.file}: not fully compared with a script: {study.note}"
-        if study.unjudged and _worst(study.findings) != "refused":
+        if study.unjudged and not study.not_imported and _outcome(study) != "refused":
             yield f"{study.file}: no Experiment was checked: {study.unjudged}"
     for pipeline in report.pipelines:
         if pipeline.note:
             yield f"{pipeline.file}: not rendered for every target: {pipeline.note}"
-    yield from _samples(report)
-    yield _summary(report, done)
+    for each in _authored(report):
+        yield from (f"{each.file}: not judged (--no-import): {why}" for why in each.not_imported)
+        for name in each.read:
+            yield f"{each.file}: {name} was read from its source, so what its methods refuse is unknown"
+
+
+def _imported(report: LintReport) -> Iterator[str]:
+    """Says whose code has run."""
+    modules = {module for each in _authored(report) for module in each.imported}
+    if modules:
+        yield f"imported: {', '.join(f'{each.name} ({each.file})' for each in sorted(modules))}"
 
 
 def _samples(report: LintReport) -> Iterator[str]:
@@ -126,8 +143,8 @@ def _summary(report: LintReport, done: str) -> str:
     """Returns how many documents and findings there are, and how many files were passed over."""
     groups: dict[str, list[Outcome]] = {"class": [], "study": [], "pipeline": []}
     for study in report.studies:
-        groups["class" if study.file.endswith(".py") else "study"].append(_worst(study.findings))
-    groups["pipeline"] += [_worst(pipeline.findings) for pipeline in report.pipelines]
+        groups["class" if study.file.endswith(".py") else "study"].append(_outcome(study))
+    groups["pipeline"] += [_outcome(pipeline) for pipeline in report.pipelines]
     parts = []
     for what, found in groups.items():
         bad = _counts(found) if set(found) - {"ok"} else ""
@@ -145,10 +162,13 @@ def _summary(report: LintReport, done: str) -> str:
     return "; ".join(parts)
 
 
-def _worst(found: Sequence[LintFinding]) -> Outcome:
+def _authored(report: LintReport) -> list[StudyReport | PipelineReport]:
+    return [*report.studies, *report.pipelines]
+
+
+def _outcome(report: StudyReport | PipelineReport) -> Outcome:
     """Returns the outcome that the reported findings stand for."""
-    severities = {each.severity for each in found}
-    return next((each for each in SEVERITIES if each in severities and each != "advice"), "ok")
+    return worst(each.severity for each in report.findings)
 
 
 def _number(count: int, what: str) -> str:

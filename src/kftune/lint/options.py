@@ -39,3 +39,5 @@ class LintOptions(NamedTuple):
     """The training script; None for the one that a study's step runs."""
     help_text: HelpText | None = None
     """Runs a script with --help if its source does not show its arguments; None never runs it."""
+    no_import: bool = False
+    """Import no module that a file names. Classes are read from their source; without one a file is not judged."""

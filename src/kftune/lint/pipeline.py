@@ -17,10 +17,12 @@ from kftune.errors import (
     UnknownNameError,
     YamlError,
 )
+from kftune.hparams.imports import watched_imports
 from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.types import Path as JsonPath
 from kftune.lint.experiment import CheckedDocument
+from kftune.lint.imported import with_imports
 from kftune.lint.options import LintOptions
 from kftune.lint.placing import error_findings, placed
 from kftune.lint.report import PipelineReport
@@ -50,8 +52,14 @@ def check_pipeline(
     Args:
         source: The file.
         document: The pipeline in it.
-        options: `sample_log` counts.
+        options: `sample_log` and `no_import` count.
     """
+    with watched_imports(refused=options.no_import) as watch:
+        rendered, report = _check(source, document, options)
+    return rendered, with_imports(report, watch)
+
+
+def _check(source: SourceText, document: Document, options: LintOptions) -> tuple[list[Document], PipelineReport]:
     near = Path.cwd() if source.file == STDIN else Path(source.file)
     try:
         written = _pipeline(source, document)

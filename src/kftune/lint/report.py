@@ -88,6 +88,14 @@ class LocalMetric(NamedTuple):
     """How many values are not finite numbers."""
 
 
+class ImportedModule(NamedTuple):
+    """A module that was imported, so its code ran."""
+
+    name: str
+    file: str
+    """Empty if it has none."""
+
+
 class StudyReport(NamedTuple):
     """A study file, or a class that was compared with --hparams."""
 
@@ -106,6 +114,12 @@ class StudyReport(NamedTuple):
     """Lines of the sample log that could be read if they, or the study, were written slightly differently."""
     unjudged: str = ""
     """Why no Experiment was judged; empty if one was, and for a class."""
+    imported: tuple[ImportedModule, ...] = ()
+    """The modules that were imported for it, apart from kftune's own."""
+    read: tuple[str, ...] = ()
+    """With --no-import: the classes that were read from their source. Their methods are unknown."""
+    not_imported: tuple[str, ...] = ()
+    """With --no-import: why it was not judged, or not completely."""
 
 
 class PipelineReport(NamedTuple):
@@ -117,6 +131,12 @@ class PipelineReport(NamedTuple):
     findings: tuple[LintFinding, ...]
     note: str = ""
     """Why it was not rendered for a target; empty if it was."""
+    imported: tuple[ImportedModule, ...] = ()
+    """The modules that were imported for it, apart from kftune's own."""
+    read: tuple[str, ...] = ()
+    """With --no-import: the classes that were read from their source. Their methods are unknown."""
+    not_imported: tuple[str, ...] = ()
+    """With --no-import: why it was not judged, or not completely."""
 
 
 class AppliedFix(NamedTuple):

@@ -20,6 +20,7 @@ from kftune.errors import (
     YamlError,
 )
 from kftune.hparams import Hparams
+from kftune.hparams.imports import watched_imports
 from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
@@ -27,6 +28,7 @@ from kftune.lint.drift.compare import Begun, drift, encoded_findings, passed_by_
 from kftune.lint.drift.model import model_findings
 from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
+from kftune.lint.imported import with_imports
 from kftune.lint.options import HelpText, LintOptions
 from kftune.lint.placing import error_findings, lint_finding, placed
 from kftune.lint.report import LintFinding, StudyReport
@@ -53,8 +55,14 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
     Args:
         source: The file.
         document: The study in it.
-        options: `script`, `help_text` and `sample_log` count.
+        options: `script`, `help_text`, `sample_log` and `no_import` count.
     """
+    with watched_imports(refused=options.no_import) as watch:
+        rendered, report = _check(source, document, options)
+    return rendered, with_imports(report, watch)
+
+
+def _check(source: SourceText, document: Document, options: LintOptions) -> tuple[list[Document], StudyReport]:
     try:
         study = _study(source, document)
     except (StudyError, YamlError, UnknownNameError) as error:
@@ -177,11 +185,17 @@ def check_class(name: str, options: LintOptions) -> StudyReport:
 
     Args:
         name: NAME, FILE.py:CLASS or MODULE:CLASS.
-        options: `script` and `help_text` count.
+        options: `script`, `help_text` and `no_import` count.
 
     Raises:
         UsageError: No script is named, or it does not exist.
+        NotImportedError: The module must not be imported, and its source does not show the class.
     """
+    with watched_imports(refused=options.no_import) as watch:
+        return with_imports(_check_class(name, options), watch)
+
+
+def _check_class(name: str, options: LintOptions) -> StudyReport:
     if options.script is None:
         raise UsageError("--hparams compares a class with a script; name that with --script FILE")
     hparams = _loaded(name)

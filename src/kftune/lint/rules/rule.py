@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from kftune.katib.go.types import Path
@@ -12,6 +13,13 @@ Outcome = Literal["refused", "fails", "hangs", "wrong", "ok"]
 
 # Worst first.
 SEVERITIES: tuple[Severity, ...] = ("refused", "fails", "hangs", "wrong", "advice")
+
+
+def worst(severities: Iterable[Severity]) -> Outcome:
+    """Returns the outcome that findings stand for: the worst of their severities, apart from advice."""
+    found = {*severities}
+    return next((each for each in SEVERITIES if each in found and each != "advice"), "ok")
+
 
 MEANINGS: dict[Severity, str] = {
     "refused": "the cluster does not create it",
