@@ -80,13 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    from kftune.cli.output import tolerate
+    from kftune.cli.output import shown_streams
 
-    tolerate(sys.stdout)
-    tolerate(sys.stderr)
     try:
-        code = _main(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()
+        with shown_streams():
+            code = _main(list(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader has exited (`| head`). Without this, Python reports the same error again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kftune.cli.arguments import a_path
-from kftune.cli.output import write_data
+from kftune.cli.output import terminal, write_data
 from kftune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _run(arguments: argparse.Namespace, listed: Experiments, keys: list[str] | N
     def save(found: list[Found]) -> None:
         write_results(file, results_of(listed, found, timestamp))
 
-    view = nullcontext(_print_json) if arguments.json else study_view(sys.stdout, plain=arguments.plain)
+    view = nullcontext(_print_json) if arguments.json else study_view(terminal(), plain=arguments.plain)
     with view as shown:
         ended = run_list(
             listed,

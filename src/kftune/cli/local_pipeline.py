@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal
 
+from kftune.cli.output import terminal
 from kftune.cli.places import new_results
 from kftune.errors import UsageError
 
@@ -55,7 +55,7 @@ def prepared(
             fresh=arguments.fresh,
         ).exit_code
 
-    return go, lambda: pipeline_view(sys.stdout, plain=arguments.plain)
+    return go, lambda: pipeline_view(terminal(), plain=arguments.plain)
 
 
 def _images(given: list[str], of_file: Mapping[str, str]) -> dict[str, str]:

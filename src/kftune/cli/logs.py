@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 
+from kftune.cli.output import write_log
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.errors import StoreError
 
@@ -14,6 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
     parser.add_argument("trial", help="its number or name, or best")
+    parser.add_argument("--raw", action="store_true", help="print its bytes; a terminal obeys what is in them")
     parser.add_argument("--path", action="store_true", help="print the path of the log file instead")
 
 
@@ -35,5 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
     if not log.exists():
         raise StoreError("this log is not here: the trial has not started, or kftune prune has removed it", str(log))
     with log.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
+        write_log(file, raw=arguments.raw)
     return 0

@@ -1,9 +1,79 @@
-"""Writes to standard output: texts for people in the terminal's encoding, data for programs as UTF-8."""
+"""Writes to standard output: texts for people in the terminal's encoding, data for programs as UTF-8.
+
+What a terminal would obey is escaped on its way: names, values, messages and logs may come from anybody.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from typing import TextIO
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TextIO, cast
+
+from kftune.shown import shown
+
+_SIZE = 64 * 1024
+
+
+class _Shown:
+    """A stream that escapes what a terminal would obey, apart from the colours of kftune's own lines.
+
+    Args:
+        stream: The stream that it writes to; it has everything else.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.unfiltered = stream
+
+    def write(self, text: str) -> int:
+        self.unfiltered.write(shown(text, colours=self.unfiltered.isatty()))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unfiltered, name)
+
+
+@contextmanager
+def shown_streams() -> Iterator[None]:
+    """Lets standard output and error escape what a terminal would obey, and what their encoding lacks."""
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        tolerate(stream)
+    sys.stdout, sys.stderr = (cast("TextIO", stream and _Shown(stream)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def terminal() -> TextIO:
+    """Returns standard output for what draws on a terminal, and escapes texts of others itself."""
+    return cast("TextIO", getattr(sys.stdout, "unfiltered", sys.stdout))
+
+
+def write_log(file: BinaryIO, *, raw: bool) -> None:
+    """Writes the log of a trial or step to standard output.
+
+    Args:
+        file: The log.
+        raw: Whether its bytes stay as they are. Otherwise what a terminal would obey is escaped, apart from the return
+            of the carriage: a progress bar writes over its own line.
+    """
+    sys.stdout.flush()
+    if raw:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    decoder = getincrementaldecoder("utf-8")("backslashreplace")
+    while piece := file.read(_SIZE):
+        terminal().write("\r".join(map(shown, decoder.decode(piece).split("\r"))))
+    terminal().write(shown(decoder.decode(b"", final=True)))
 
 
 def tolerate(stream: TextIO | None) -> None:
@@ -19,8 +89,12 @@ def tolerate(stream: TextIO | None) -> None:
 
 
 def write_data(text: str) -> None:
-    """Writes YAML, JSON or CSV to standard output, as UTF-8 whatever the terminal has; bytes of file names stay."""
+    """Writes YAML, JSON or CSV to standard output, as UTF-8 whatever the terminal has; bytes of file names stay.
+
+    A program gets it as it is. On a terminal, what that would obey is escaped.
+    """
     sys.stdout.flush()
+    text = shown(text) if sys.stdout.isatty() else text
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:  # a program has replaced the stream
         sys.stdout.write(text)

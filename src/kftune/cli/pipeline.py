@@ -20,12 +20,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["run", "status", "logs"])
     runner.add_common_arguments(parser)
     runner.add_pipeline_arguments(parser)
+    parser.add_argument("--raw", action="store_true", help="logs: print the bytes; a terminal obeys what is in them")
     options = [action for action in parser._actions if action.option_strings]  # there is no other way
-    parser.set_defaults(of_run={each.dest: each for each in options if each.dest not in ("help", "dir")})
+    parser.set_defaults(of_run={each.dest: each for each in options if each.dest not in ("help", "dir", "raw")})
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline, or prints what there is of it."""
+    if arguments.raw and arguments.action != "logs":
+        raise UsageError(f"--raw is for kftune pipeline logs, not for {arguments.action}")
     if arguments.action == "run":
         return runner.run_file(arguments, ("pipeline",))
     for name, option in arguments.of_run.items():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kftune.cli.output import write_log
 from kftune.cli.places import given_results
 from kftune.cli.table import indented, table
 from kftune.errors import StoreError, UnknownNameError, UsageError
@@ -44,7 +43,7 @@ def print_log(arguments: argparse.Namespace) -> int:
     if not log.exists():
         raise StoreError(f"step {step} has no log in this run; its state is {states[step]}", str(log))
     with log.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
+        write_log(file, raw=arguments.raw)
     return 0
 
 

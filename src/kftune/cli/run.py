@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
-from kftune.cli.output import write_data
+from kftune.cli.output import terminal, write_data
 from kftune.cli.places import DEFAULT, new_results
 from kftune.errors import UsageError
 from kftune.spec.kind import Kind, KindName
@@ -157,7 +156,7 @@ def _trials_view(arguments: argparse.Namespace, folder: Path) -> Callable[[], Ab
     from kftune.local.views import study_view
 
     hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
-    return lambda: study_view(sys.stdout, hints, plain=arguments.plain)
+    return lambda: study_view(terminal(), hints, plain=arguments.plain)
 
 
 def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:

@@ -34,6 +34,7 @@ from kftune.pipeline.steps import BEST
 from kftune.render.launching import put_in
 from kftune.render.trials import KINDS
 from kftune.render.tuning import STUDY_FAILED
+from kftune.shown import shown
 
 METRICS = "metrics"
 # Source: Kubernetes, termination message: the file of each container, of which the last 4 KiB are kept.
@@ -257,7 +258,7 @@ def _fail(why: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"{line}\n", end="", flush=True)  # one write: lines of several threads do not mix
+    print(f"{shown(line)}\n", end="", flush=True)  # one write: lines of several threads do not mix
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kftune.lint.report import LintReport, PipelineReport, StudyReport
 from kftune.lint.rules.rule import SEVERITIES, Outcome, Severity, worst
+from kftune.shown import on_one_line
 
 if TYPE_CHECKING:
     from kftune.lint.sampling import MetricSample, NearMiss, Sample
@@ -53,7 +54,7 @@ def _text(report: LintReport, done: str, *, colours: bool) -> Iterator[str]:
     for each in report.findings:
         colour = _COLOURS[level(each.severity)] if colours else ""
         place = f"{bold}{each.file}:{each.line}:{each.column}{end}"
-        yield f"{place}: {colour}{each.code} {each.severity}{end}: {printable(each.message)}"
+        yield f"{place}: {colour}{each.code} {each.severity}{end}: {on_one_line(each.message)}"
         yield f"    {each.remedy}"
     yield from _notes(report)
     yield from _samples(report)
@@ -120,7 +121,7 @@ def sample_lines(sample: Sample) -> Iterator[str]:
 
 def _near(found: Sequence[NearMiss]) -> Iterator[str]:
     for near in found:
-        yield f"  line {near.line} almost has a value of {near.metric}: {printable(near.text)}"
+        yield f"  line {near.line} almost has a value of {near.metric}: {on_one_line(near.text)}"
         yield f"    {near.why}; {near.remedy}"
 
 
@@ -179,12 +180,6 @@ def _counts(found: Sequence[str]) -> str:
     """Returns counts of severities or outcomes, the worst first."""
     counts = Counter(found)
     return ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "ok") if counts[name])
-
-
-def printable(text: str) -> str:
-    """Returns a text on one line; characters that terminals do not show become escapes."""
-    text = "".join(char if char.isprintable() or char in "\r\n" else f"\\x{ord(char):02x}" for char in text)
-    return text.replace("\r", "\\r").replace("\n", "\\n").encode(errors="backslashreplace").decode()
 
 
 # -- other programs --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kftune.html_page import Scale
 from kftune.results.trials import Trials
+from kftune.shown import shown
 from kftune.study_report.content import Content, content_of
 from kftune.study_report.parameters import Parameter
 from kftune.study_report.provenance import best_argv, failures
@@ -84,18 +85,12 @@ def _summary(content: Content, results: Trials, style: _Style) -> str:
         if meta.more_objectives
         else "best"
     )
-    return "\n".join(
-        [*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), _visible(best_argv(trial))]
-    )
+    return "\n".join([*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), shown(best_argv(trial))])
 
 
 def _inert(text: str) -> str:
     """Returns a text of a study on one line, in which no letter controls the terminal."""
-    return _visible(" ".join(text.split()))
-
-
-def _visible(text: str) -> str:
-    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+    return shown(" ".join(text.split()))
 
 
 def _cut(text: str, room: int) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Self, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from kftune.local.study.events import Event, Note
 from kftune.local.views.redrawn import Redrawn
 from kftune.local.views.view import View
+from kftune.shown import shown
 
 _PER_SECOND = 4
 STATE_STYLES = {
@@ -31,6 +33,15 @@ STATE_STYLES = {
 }
 
 
+class _Terminal(Console):
+    """A terminal that shows what it would obey in names and messages."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields the pieces of what is shown."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=shown(segment.text))
+
+
 class LiveView(View):
     """Redraws a table in place, and leaves a summary when the run ends.
 
@@ -41,7 +52,7 @@ class LiveView(View):
     """
 
     def __init__(self, out: TextIO) -> None:
-        self._console = Console(file=out, highlight=False)
+        self._console = _Terminal(file=out, highlight=False)
         self._live = Redrawn(self._draw, self._console, _PER_SECOND)
 
     def __enter__(self) -> Self:

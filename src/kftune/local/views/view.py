@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Self, TextIO
 
 from kftune.local.study.events import Event
+from kftune.shown import shown
 
 
 class View(ABC):
@@ -40,7 +41,7 @@ class PlainView(View):
     def __call__(self, event: Event) -> None:
         """Writes the lines of one event."""
         for line in self._lines(event):
-            self._out.write(f"{line}\n")
+            self._out.write(f"{shown(line)}\n")
         self._out.flush()
 
     @abstractmethod
