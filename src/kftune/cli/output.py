@@ -5,7 +5,6 @@ What a terminal would obey is escaped on its way: names, values, messages and lo
 
 from __future__ import annotations
 
-import shutil
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -66,14 +65,14 @@ def write_log(file: BinaryIO, *, raw: bool) -> None:
             of the carriage: a progress bar writes over its own line.
     """
     sys.stdout.flush()
-    if raw:
-        shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-        return
     decoder = getincrementaldecoder("utf-8")("backslashreplace")
     while piece := file.read(_SIZE):
-        terminal().write("\r".join(map(shown, decoder.decode(piece).split("\r"))))
+        if raw:
+            sys.stdout.buffer.write(piece)
+        else:
+            terminal().write("\r".join(map(shown, decoder.decode(piece).split("\r"))))
     terminal().write(shown(decoder.decode(b"", final=True)))
+    sys.stdout.flush()
 
 
 def tolerate(stream: TextIO | None) -> None:
