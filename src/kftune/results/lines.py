@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
+from tempfile import gettempdir, mkstemp
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -113,21 +114,45 @@ def trial_line(row: Sequence[Any]) -> bytes:
     return _line("trial", f"{plain[:-1]}{''.join(texts)}}}")
 
 
-def study_line(text: str) -> bytes:
-    """Returns the line of a study's record."""
-    return _line("study", text)
-
-
 def _line(kind: str, body: str) -> bytes:
     data = body.encode()
     return b'{"crc32":"%08x","%s":%s}\n' % (crc32(data), kind.encode(), data)
 
 
+def leave_copy(folder: Path, study: str, rows: Iterable[Sequence[Any]]) -> Path:
+    """Writes trials to a new file beside a folder that is gone, or where files can be written at all; returns its path.
+
+    Args:
+        folder: The folder.
+        study: The study's record, as `meta_to_text` returns it.
+        rows: The columns in `CHECKED` of each trial.
+
+    Raises:
+        StoreError: It cannot be written anywhere.
+    """
+    content = _line("study", study) + b"".join(map(trial_line, rows))
+    problem = OSError(0, "there is no place")
+    for place in (folder.parent, Path(gettempdir())):
+        try:
+            file, name = mkstemp(".jsonl", f"{folder.name}.saved-", place)
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(file)
+        except OSError as error:
+            problem = error
+        else:
+            return Path(name)
+    raise StoreError(
+        f"it is gone, and what this run knows cannot be written elsewhere: {problem.strerror}", str(folder)
+    )
+
+
 def is_lines(path: Path) -> bool:
-    """Whether a file begins with such a line."""
+    """Whether a file is one of such lines."""
     try:
         with path.open("rb") as file:
-            return file.readline(_TAIL).startswith(b'{"crc32":"')
+            return path.suffix == ".jsonl" and file.readline(_TAIL).startswith(b'{"crc32":"')
     except OSError:
         return False
 
