@@ -27,7 +27,7 @@ SCRIPT = sh("for i in 1 2 3; do echo step=$i loss=0.$$; done")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results as a kill leaves them: half of the trials are in the database, the others in the changes beside it."""
+    """Results as a kill leaves them: half of the trials are in the database, the others in its write-ahead log."""
     folder = tmp_path_factory.mktemp("whole") / "runs"
     killed = folder.with_name("killed")
     run(study(SCRIPT, trials=TRIALS // 2), folder)
@@ -107,7 +107,7 @@ def check(whole: Path, folder: Path, name: str, content: bytes) -> bool:
     (folder / "trials.jsonl").unlink()
     before = finished_of(trials_in(whole))
     saved = saved_of(folder)
-    assert saved.items() <= before.items(), "a value that nobody stored"
+    assert saved.items() <= before.items(), "a value that was not stored"
     return found is None
 
 

@@ -76,7 +76,8 @@ class Case:
     def finished(self) -> dict[str, object]:
         """What has finished: name -> its row, or what its file says."""
         if self.name == "run_a_pipeline":
-            return {path.parent.name: path.read_text() for path in self.folder.glob("runs/*/steps/*/done.json")}
+            done = self.folder.glob("runs/*/steps/*/done.json")
+            return {f"{path.parts[-4]}/{path.parent.name}": path.read_text() for path in done}
         aside = any(self.folder.glob("runs.old-*"))
         if self.name == "run_fresh" and not aside:
             return {}  # what is there is moved aside
@@ -88,7 +89,8 @@ class Case:
         """Checks that what had finished is as it was, and did not start again."""
         after, now = self.finished(), starts_in(self.folder)
         assert {name: after.get(name) for name in before} == before, "what had finished was lost or changed"
-        assert {name: now[name] for name in before} == {name: starts[name] for name in before}, "it ran again"
+        names = {name.rpartition("/")[2] for name in before}
+        assert {name: now[name] for name in names} == {name: starts[name] for name in names}, "it ran again"
 
 
 def check_trials(folder: Path) -> None:

@@ -33,7 +33,7 @@ from kftune.results import FINISHED, lines, store
 VARIABLE = "KFTUNE_TEST_CRASH_AT"
 TRIALS = 4
 
-# What Python tells of before it happens, and an open that writes.
+# Audit events of Python, each before the change; and an open for writing.
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.posix_spawn", "subprocess.Popen", "sqlite3.connect")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -53,7 +53,7 @@ def trial(folder: Path, body: str = "", values: str = "$0 $*", value: str = "${0
     return TRIAL.format(ledger=folder / "ledger", values=values, body=end.replace("VALUE", value))
 
 
-# -- what is run; `again` tells the runs after a kill from the one before --------------------------------------------
+# -- what is run; `again` is true for a run after a kill --------------------------------------------
 
 
 def run_a_study(folder: Path, again: bool, **parts: Any) -> None:
@@ -86,11 +86,10 @@ def run_an_experiment(folder: Path, again: bool) -> None:
 
 def run_experiments(folder: Path, again: bool) -> None:
     """The values of the experiments that have not ended change in the list."""
-    done = set(finished_rows(folder / "runs")) if again else set[int]()
+    done = {number: json.loads(row[3]) for number, row in finished_rows(folder / "runs").items()}
     (folder / "toy.py").write_text(TOYS)
-    listed = {
-        f"toy{number}": {"lr": number / (5 if number in done or not again else 7)} for number in range(1, TRIALS + 1)
-    }
+    values = {number: done.get(number, {"lr": number / (7 if again else 5)}) for number in range(1, TRIALS + 1)}
+    listed = {f"toy{number}": {"lr": float(given["lr"])} for number, given in values.items()}
     step = {"command": ["sh", "-c", trial(folder)]}
     data = {"name": "toys", "hparams": "toy:Toy", "step": step, "objective": LOSS, "experiments": listed}
     (folder / "list.yaml").write_text(json.dumps(data))
@@ -114,9 +113,9 @@ class Toy(Hparams):
 
 def run_fresh(folder: Path, again: bool) -> None:
     """The results of another seed are there before. After a kill, --fresh is given again until they are aside."""
-    options = {"fresh": not any(folder.glob("runs.old-*"))}
+    fresh = not any(folder.glob("runs.old-*"))
     a_study = study(sh(trial(folder)), trials=TRIALS, budget={"parallel": 2}, algorithm={"seed": 8 if again else 7})
-    run_study(a_study, folder / "runs", **options)
+    run_study(a_study, folder / "runs", fresh=fresh)
 
 
 def run_a_pipeline(folder: Path, again: bool) -> None:

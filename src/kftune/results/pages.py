@@ -36,7 +36,7 @@ def rows_in(database: bytes, log: bytes = b"") -> Iterator[PageRow]:
 
     Args:
         database: The file.
-        log: The changes beside it, ``-wal``.
+        log: Its write-ahead log, ``-wal``.
     """
     size = _size_of(database, log)
     pages = {number: database[start : start + size] for number, start in enumerate(range(0, len(database), size), 1)}
@@ -44,7 +44,7 @@ def rows_in(database: bytes, log: bytes = b"") -> Iterator[PageRow]:
         yield from _rows(page, pages, _HEAD if number == 1 else 0)
     for start in range(_WAL_HEAD, len(log) - _FRAME_HEAD, _FRAME_HEAD + size):
         (number,) = struct.unpack_from(">I", log, start)
-        # A row that goes on in other pages finds them: they are written before it, or in the database.
+        # A long row continues in other pages, which are written before it or are in the database.
         pages[number] = log[start + _FRAME_HEAD : start + _FRAME_HEAD + size]
     for start in range(_WAL_HEAD, len(log) - _FRAME_HEAD, _FRAME_HEAD + size):
         (number,) = struct.unpack_from(">I", log, start)
