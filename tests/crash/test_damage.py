@@ -17,7 +17,7 @@ from kftune.errors import KftuneError, StoreError
 from kftune.local import Event, Note, TrialFinished, run_study
 from kftune.results import FINISHED, Meta, Trial, TrialStart, open_results
 from kftune.results.export import to_json
-from kftune.results.salvage import salvage
+from kftune.results.salvage import Salvaged, salvage
 from kftune.results.sources.find import open_trials
 from kftune.results.store import Store
 
@@ -128,7 +128,7 @@ def test_what_is_no_database_is_refused_by_every_command_and_saved_from_the_seco
         with pytest.raises(StoreError, match=r"trials.db is damaged: it is .*; save .* --salvage\)"):
             use(folder)
     (folder / "trials.db-wal").unlink()
-    assert salvage(folder).finished == TRIALS
+    assert found(folder).finished == TRIALS
     assert trials_in(folder) == trials_in(whole)
     assert next(folder.glob("trials.db.damaged-*")).read_bytes() == content
 
@@ -178,7 +178,8 @@ def test_an_unfinished_trial_runs_again_after_a_salvage(tmp_path):
         store._connection.execute("DELETE FROM trials WHERE number = 2")
         store.start(start_of(store.trial(1)))
     (tmp_path / "trials.jsonl").unlink()
-    saved = salvage(tmp_path)
+    (tmp_path / "trials.db").write_bytes(b"damaged" + (tmp_path / "trials.db").read_bytes()[7:])
+    saved = found(tmp_path)
     assert (saved.finished, saved.again) == (1, ["small-study-0002"])
     run(study(trials=2), tmp_path)
     assert [(trial.state, trial.attempt) for trial in trials_in(tmp_path)] == [("Succeeded", 1), ("Succeeded", 2)]
@@ -186,6 +187,33 @@ def test_an_unfinished_trial_runs_again_after_a_salvage(tmp_path):
 
 def start_of(trial: Trial) -> TrialStart:
     return TrialStart(2, 1, trial.assignment, trial.point, trial.started or "", trial.origin)
+
+
+def found(folder: Path) -> Salvaged:
+    """What is saved of a damaged file."""
+    saved = salvage(folder)
+    assert saved is not None
+    return saved
+
+
+def test_what_is_not_damaged_stays_as_it_is(whole, tmp_path, capsys):
+    folder = copied(whole, tmp_path / "runs")
+    before = (folder / "trials.db").read_bytes()
+    assert main(["results", str(folder), "--salvage"]) == 0
+    assert "everything can be read, so nothing is written" in capsys.readouterr().out
+    assert (folder / "trials.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.nightly)])
+def test_a_run_on_a_damaged_file_is_refused_or_changes_nothing(whole, tmp_path, rounds):
+    chance, data = random.Random(rounds), (whole / "trials.db").read_bytes()
+    contents = [content for _ in range(rounds) for content in damages(data, chance)]
+    for content in contents:
+        folder = copied(whole, tmp_path / "runs")
+        (folder / "trials.db").write_bytes(content)
+        with suppress(StoreError):
+            run(study(SCRIPT, trials=TRIALS + 1), folder)
+            assert trials_in(folder)[:TRIALS] == trials_in(whole)
 
 
 def test_without_anything_to_save_nothing_is_written(tmp_path):

@@ -145,6 +145,10 @@ def write_curves(folder: Path, again: bool) -> None:
     main(["results", str(folder / "runs"), "--curves", "--format", "csv", "--out", str(folder / "curves.csv")])
 
 
+def salvage(folder: Path, again: bool) -> None:
+    main(["results", str(folder / "runs"), "--salvage"])
+
+
 RUNS: dict[str, Callable[[Path, bool], None]] = {
     each.__name__: each
     for each in (
@@ -157,6 +161,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
         run_a_pipeline,
         apply,
         write_curves,
+        salvage,
     )
 }
 
@@ -165,6 +170,11 @@ def prepare(name: str, folder: Path) -> None:
     """Makes what is there before the first run."""
     if name == "run_fresh":
         run_study(study(sh("echo loss=0.5"), trials=2, algorithm={"seed": 1}), folder / "runs")
+    if name == "salvage":
+        run_a_study(folder, again=False)
+        (folder / "runs" / "trials.jsonl").unlink()
+        with (folder / "runs" / "trials.db").open("r+b") as file:
+            file.write(b"damaged")
     if name == "apply":
         write_to_apply(folder)
         run_to_apply(folder)

@@ -74,6 +74,9 @@ def _salvage(folder: Path) -> int:
     from kftune.results.salvage import salvage
 
     saved = salvage(folder)
+    if saved is None:
+        print(f"{folder}: everything can be read, so nothing is written")
+        return 0
     print(f"{folder}: {saved.finished} finished trials are saved")
     for text, names in (
         ("had not ended, so the next run starts them again", saved.again),

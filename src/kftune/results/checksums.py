@@ -27,7 +27,13 @@ def of_row(*row: Any) -> int:
 
 
 def of_key(number: int, state: str, objective: float | None) -> int:
-    """Returns the part of a row's checksum that is enough to find the best trial."""
+    """Returns the part of a row's checksum that is enough to find the best trial.
+
+    Args:
+        number: The trial.
+        state: Its state.
+        objective: Its value.
+    """
     return crc32(f"{number} {state} {objective}".encode()) >> 1
 
 

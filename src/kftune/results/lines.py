@@ -83,6 +83,10 @@ class LineFile:
         """
         self._write(trial_line(row))
 
+    def synchronise(self) -> None:
+        """Waits until the disk has everything."""
+        os.fsync(self._file)
+
     def close(self) -> None:
         """Closes the file."""
         os.close(self._file)

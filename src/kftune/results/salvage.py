@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import StoreError
 from kftune.results import checksums
 from kftune.results.layout import RunFolder
-from kftune.results.lines import Lines, read
+from kftune.results.lines import LineFile, Lines, read
 from kftune.results.lock import take_lock
 from kftune.results.opening import files_of, write_new
 from kftune.results.pages import PageRow, rows_in
+from kftune.results.reading import open_results
 from kftune.results.records import FINISHED, NOT_RETRIED
 from kftune.results.tables import CHECKED, meta_from_text, retried_to_text
 
@@ -46,11 +48,14 @@ class _Found(NamedTuple):
     rows: dict[int, _Row]
 
 
-def salvage(path: Path) -> Salvaged:
+def salvage(path: Path) -> Salvaged | None:
     """Writes what can be read of the trials in a folder into a new file there, and moves the damaged one aside.
 
     Args:
         path: The folder.
+
+    Returns:
+        What was saved; None if nothing is damaged, and nothing was written.
 
     Raises:
         StoreError: Another run writes there, nothing can be read, or what is missing is the study itself.
@@ -60,9 +65,20 @@ def salvage(path: Path) -> Salvaged:
         raise StoreError("there are no results here, so there is nothing to save", str(path))
     lock = take_lock(folder.lock)
     try:
-        return _salvage(folder)
+        return None if _is_whole(path) else _salvage(folder)
     finally:
         os.close(lock)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether all trials and curves can be read."""
+    try:
+        with open_results(path) as results:
+            results.trials()
+            deque(results.all_curves(), maxlen=0)
+    except StoreError:
+        return False
+    return True
 
 
 def _salvage(folder: RunFolder) -> Salvaged:
@@ -76,6 +92,7 @@ def _salvage(folder: RunFolder) -> Salvaged:
             str(folder.path),
         )
     rows = _best_of(lines, found)
+    _complete(folder.lines, study, lines, rows)
     new = folder.database.with_name(f"{folder.database.name}.new")
     for file in files_of(new):
         file.unlink(missing_ok=True)
@@ -87,6 +104,20 @@ def _salvage(folder: RunFolder) -> Salvaged:
     known = {meta.trial_name(number) for number in rows}
     without = [log.stem for log in sorted(folder.logs.glob("*.log")) if log.stem not in known]
     return Salvaged(len(rows) - len(again), again, without, aside)
+
+
+def _complete(path: Path, study: str, lines: Lines, rows: Mapping[int, _Row]) -> None:
+    """Writes what was found to the second copy too: a kill while files are moved must not lose it."""
+    file = LineFile(path)
+    try:
+        if study != lines.study:
+            file.study(study)
+        for number, row in rows.items():
+            if row[_STATE] in FINISHED and row != lines.rows.get(number):
+                file.trial(row)
+        file.synchronise()
+    finally:
+        file.close()
 
 
 def _moved(file: Path) -> Path:
