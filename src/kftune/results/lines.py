@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
-from tempfile import gettempdir, mkstemp
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -134,6 +133,9 @@ def leave_copy(folder: Path, study: str, rows: Iterable[Sequence[Any]]) -> Path:
     Raises:
         StoreError: It cannot be written anywhere.
     """
+    # Imported when needed: it takes longer than to read results.
+    from tempfile import gettempdir, mkstemp  # noqa: PLC0415
+
     content = _line("study", study) + b"".join(map(trial_line, rows))
     problem = OSError(0, "there is no place")
     for place in (folder.parent, Path(gettempdir())):
