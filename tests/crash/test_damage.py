@@ -216,6 +216,15 @@ def test_a_run_on_a_damaged_file_is_refused_or_changes_nothing(whole, tmp_path, 
             assert trials_in(folder)[:TRIALS] == trials_in(whole)
 
 
+def test_a_damaged_file_can_be_moved_aside(whole, tmp_path):
+    folder = copied(whole, tmp_path / "runs")
+    (folder / "trials.db").write_bytes(b"")
+    outcome, _ = run(study(trials=2), folder, fresh=True)
+    assert outcome.counts == {"Succeeded": 2}
+    (aside,) = tmp_path.glob("runs.old-*")
+    assert found(aside).finished == TRIALS
+
+
 def test_without_anything_to_save_nothing_is_written(tmp_path):
     with pytest.raises(StoreError, match="nothing to save"):
         salvage(tmp_path)

@@ -16,6 +16,7 @@ import kftune
 from kftune.errors import StoreError
 from kftune.experiments.file import load_list
 from kftune.experiments.run import run_list
+from kftune.results.kept.pruning import plan
 
 # It fails where a checkpoint is, as a training resumes one.
 SCRIPT = "[ ! -e $KFTUNE_OUTPUT_DIR/checkpoint ] || exit 9; echo mine > $KFTUNE_OUTPUT_DIR/checkpoint; echo loss=0.5"
@@ -108,4 +109,6 @@ def test_with_neither_copy_of_the_trials_old_folders_are_moved_aside(tmp_path):
     (tmp_path / "trials.jsonl").unlink()
     run_a_study(tmp_path)
     assert [trial.state for trial in trials_in(tmp_path)] == ["Succeeded"] * 2
-    assert (tmp_path / "trials" / "small-study-0002.unstored1" / "checkpoint").exists()
+    stale = tmp_path / "trials" / "small-study-0002.unstored1"
+    assert (stale / "checkpoint").exists()
+    assert stale in [each.path for each in plan(tmp_path, keep_best=2, keep_runs=None).unneeded], "prune knows them"
