@@ -10,6 +10,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from applied import CONFIG
 from crashing import RUNS, TRIALS, Ended, Server, finished_rows
 from local_study import trials_in
 
-from kftune.local.processes.process_table import process_table
 from kftune.results import SCORED
 
 # How many kills of each run the default test makes; the nightly one makes one at each point, and as many pairs.
@@ -49,6 +49,14 @@ def starts_in(folder: Path) -> Counter[str]:
     return Counter(ledger.read_text().split() if ledger.exists() else [])
 
 
+def processes_of(folder: Path) -> Iterator[int]:
+    """Yields the processes of trials and steps below a folder."""
+    mark = os.fsencode(f"KFTUNE_OUTPUT_DIR={folder}/")
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield from [int(entry.name)] * (mark in (entry / "environ").read_bytes())
+
+
 class Case:
     """One kind of run, killed in a folder of its own."""
 
@@ -71,8 +79,7 @@ class Case:
         assert ended.status == 0, (self.folder / "output").read_text()
         self.compare(before, starts)
         CHECKS[self.name](self.folder)
-        mark = os.fsencode(f"KFTUNE_OUTPUT_DIR={self.folder}")
-        assert not [*process_table().marked(mark)], "a process is left"
+        assert not [*processes_of(self.folder)], "a process is left"
 
     def finished(self) -> dict[str, object]:
         """What has finished: name -> its row, or what its file says."""
