@@ -182,6 +182,7 @@ class StudyEngine:
             self._exhausted = not self._running and not self._pauses
             return False
         self._next_number += 1
+        self._trials.prepare(self._store.name(number))
         self._start(number, 1, suggestion, self._origin)
         return True
 
