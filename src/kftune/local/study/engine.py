@@ -212,7 +212,9 @@ class StudyEngine:
         """Starts a trial; with `before` it goes on in its output folder."""
         name, goes_on = self._store.name(number), self._again.of(number).promoted if before else None
         reader, gpus = self._plan.reader(name), self._trials.devices.take()
-        running = RunningTrial(self, number, suggestion, reader, gpus, self._again.watch())
+        running = RunningTrial(
+            study=self, number=number, suggestion=suggestion, reader=reader, gpus=gpus, watch=self._again.watch()
+        )
         if before is not None:
             reader.restore(before, self._store.curves(number))
             running.seconds_before = before.duration or 0.0
