@@ -93,6 +93,21 @@ class StudyEngine:
         return self._progress.reached(exhausted=self._exhausted and not waits)
 
     @property
+    def places(self) -> int:
+        """How many trials there are, with those that start again."""
+        return self.taken + len(self._again)
+
+    @property
+    def starts_again(self) -> bool:
+        """Whether a trial waits that starts again."""
+        return bool(self._again)
+
+    @property
+    def failed(self) -> int:
+        """How many trials have failed."""
+        return self._progress.failed
+
+    @property
     def taken(self) -> int:
         """How many trials have a place in the budget: those that have ended, run or wait."""
         return self._progress.finished + len(self.running) + len(self._pauses)
