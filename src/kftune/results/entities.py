@@ -15,13 +15,10 @@ from typing import Any, NamedTuple
 
 from kftune.errors import StoreError, UnknownNameError
 from kftune.files import write_text
-from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.layout import ASIDE, INDEX, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.reading import Results, is_begun, open_results
 from kftune.results.records import Trial
-
-INDEX = "entities.json"
-"""The file that says which entity has which folder."""
 
 STATE = "state.json"
 """The file with what ended the last run, and how long all runs took together."""
@@ -275,13 +272,3 @@ def folder_name(entity: str) -> str:
         return "+".join(parts)
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", entity).strip("-")[:_LONGEST]
     return f"{readable}++{hashlib.sha256(entity.encode(errors='surrogatepass')).hexdigest()[:12]}"
-
-
-def entities_above(folder: Path) -> EntitiesFolder | None:
-    """Returns the folder of all entities, if a folder is that of one of them.
-
-    Args:
-        folder: The folder of a study's results.
-    """
-    above = EntitiesFolder(folder.absolute().parent)
-    return above if above.exists else None

@@ -33,8 +33,8 @@ from kftune.study.for_each import ForEach
 
 _OVER = ("MaxTrialsReached", "GoalReached", "SearchSpaceExhausted", "StoppingRule")
 
-Prepare = Callable[[Study], Study]
-"""Changes the study of an entity before it runs, such as by a first point."""
+Prepare = Callable[[str, Study], Study]
+"""Changes the study of the entity of that name before it runs, such as by a first point."""
 
 
 def run_entities(
@@ -51,7 +51,7 @@ def run_entities(
     strict: bool = False,
     fresh: bool = False,
     retry_failed: bool = False,
-    prepare: Prepare = lambda study: study,
+    prepare: Prepare = lambda name, study: study,
 ) -> EntitiesOutcome:
     """Runs a study for each of its entities here, in one loop, until all are over or what they share is used up.
 
@@ -85,7 +85,7 @@ def run_entities(
         raise StudyError(f"a run for several entities needs a study with for_each, but {study.name!r} has none")
     chosen = [each.entity(name).name for name in entities] or [entity.name for entity in each.entities]
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
-    studies = {name: prepare(study.for_entity(name)) for name in dict.fromkeys(chosen)}
+    studies = {name: prepare(name, study.for_entity(name)) for name in dict.fromkeys(chosen)}
     _check(studies, place, runtime)
     results = EntitiesFolder(Path(folder).resolve())
     lock = take_lock(results.lock)
