@@ -245,6 +245,25 @@ class EntitiesFolder:
         return StoreError(f"{INDEX} cannot be read: {why}", str(self.path))
 
 
+def check_alone(folder: Path, *, several: bool) -> None:
+    """Checks that a folder does not mix the results of one study with those of a study for each entity.
+
+    Args:
+        folder: Where a run is to write.
+        several: Whether it is a run for several entities.
+
+    Raises:
+        StoreError: The folder has results of the other kind.
+    """
+    if several and RunFolder(folder).database.is_file():
+        what = "one study, and a run for several entities needs a folder of its own"
+    elif not several and EntitiesFolder(folder).exists:
+        what = "several entities, and a run of one study needs a folder of its own"
+    else:
+        return
+    raise StoreError(f"the results here are those of {what}; give another one (--dir), or change the name", str(folder))
+
+
 def with_folders(entities: Sequence[tuple[str, str]], earlier: Iterable[Listed] = ()) -> list[Listed]:
     """Returns entities with the names of their folders; those of earlier runs that are not among them come last.
 

@@ -23,7 +23,7 @@ from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.trials import SharedTrials, TrialContainers, data_of
 from kftune.results import FINISHED, Trial
-from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, with_folders
+from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, check_alone, with_folders
 from kftune.results.lock import take_lock
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import check_same_study
@@ -88,6 +88,7 @@ def run_entities(
     studies = {name: prepare(name, study.for_entity(name)) for name in dict.fromkeys(chosen)}
     _check(studies, place, runtime)
     results = EntitiesFolder(Path(folder).resolve())
+    check_alone(results.path, several=True)
     lock = take_lock(results.lock)
     try:
         if fresh and not entities and results.exists:
