@@ -12,7 +12,7 @@ from kftune.errors import UnknownNameError, YamlError
 from kftune.spec.beside import find_file
 from kftune.spec.part import Part, PartError, located
 from kftune.spec.quantities import Count, Seconds
-from kftune.study.entities import Entity, entities_of, read_entities
+from kftune.study.entities import Entity, entities_of
 
 
 class SharedBudget(Part):
@@ -83,6 +83,8 @@ class ForEach(Part):
 
 
 def _read(file: str, at: str | None, folders: Sequence[Path]) -> tuple[Entity, ...]:
+    from kftune.study.entity_file import read_entities  # noqa: PLC0415  # most studies need no YAML reader
+
     with located("file"):
         path = find_file(file, folders, "entities")
     try:

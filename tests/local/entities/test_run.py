@@ -191,6 +191,27 @@ def test_notes_that_are_the_same_for_all_are_said_once(tmp_path):
     assert len(notes) == len(set(notes))
 
 
+def test_gpus_are_shared_by_all_and_no_two_trials_have_the_same(tmp_path):
+    each = {"items": list("abcd"), "budget": {"parallel": 4}}
+    a_study = many(
+        each, trials=2, script="echo gpu=$CUDA_VISIBLE_DEVICES; sleep 0.2; echo loss=1", step={"resources": {"gpu": 1}}
+    )
+    _, events = run(a_study, tmp_path / "runs", gpus=("0", "1"))
+    held = {event.trial: event.gpus for event in events if isinstance(event, TrialStarted)}
+    running: list[str] = []
+    for event in (each for each in events if isinstance(each, TrialStarted | TrialFinished)):
+        running = [trial for trial in (*running, event.trial) if trial != event.trial or trial not in running]
+        assert len({held[trial] for trial in running}) == len(running) <= 2
+    assert {*held.values()} == {("0",), ("1",)}
+    assert "2 of 4 trials at once: each has 1 of the 2 GPUs here" in [e.message for e in events if isinstance(e, Note)]
+
+
+def test_strict_refuses_what_a_note_would_be_said_about_before_anything_runs(tmp_path):
+    with pytest.raises(RunError, match=r"budget\.parallel=4"):
+        run(many("ab", trials=2, budget={"parallel": 4}), tmp_path / "runs", strict=True)
+    assert counts(tmp_path / "runs") == {}
+
+
 def test_events_say_which_entity_they_are_about(tmp_path):
     _, events = run(many("ab", trials=1), tmp_path / "runs")
     assert isinstance(events[0], EntitiesStarted)

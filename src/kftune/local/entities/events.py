@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,7 +57,7 @@ class Voices:
 
     def __init__(self, emit: OnEvent) -> None:
         self._emit = emit
-        self._notes: Counter[str] = Counter()
+        self._notes: dict[str, set[str]] = {}
 
     def of(self, entity: str) -> OnEvent:
         """Returns what takes the events of an entity's study.
@@ -69,8 +68,10 @@ class Voices:
 
         def emit(event: Event) -> None:
             if isinstance(event, Note):
-                self._notes[event.message] += 1
-                if self._notes[event.message] > 1:  # most notes are the same for all
+                told = self._notes.setdefault(event.message, set())
+                is_known = bool(told - {entity})
+                told.add(entity)
+                if is_known:  # most notes are the same for all
                     return
             self._emit(replace(event, entity=entity))
 
@@ -78,6 +79,7 @@ class Voices:
 
     def end(self) -> None:
         """Says for how many entities a note was the same."""
-        for text, count in self._notes.items():
-            if count > 1:
-                self._emit(Note(f"for {count - 1} more entities too: {text}"))
+        for text, entities in self._notes.items():
+            more = len(entities) - 1
+            if more:
+                self._emit(Note(f"for {more} more {'entity' if more == 1 else 'entities'} too: {text}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,6 @@ class Common:
         on_event: Called with notes about how processes start.
         runtime: What trials run in.
         containers: How they run in containers.
-        notes: Notes to emit at the start of the first study.
         strict: Refuse a study that a note would be emitted for.
         fresh: Whether the results of the entities are moved aside.
         retry_failed: Whether trials of earlier runs run again that failed or reported no objective.
@@ -55,7 +54,6 @@ class Common:
     on_event: OnEvent | None
     runtime: Runtime
     containers: TrialContainers
-    notes: Sequence[str]
     strict: bool
     fresh: bool
     retry_failed: bool
@@ -191,7 +189,6 @@ class EntityRun:
             store,
             trials,
             None if common.emitter is None else common.emitter(name),
-            notes=common.notes,
             strict=common.strict,
             retry_failed=common.retry_failed,
         )

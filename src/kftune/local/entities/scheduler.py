@@ -24,7 +24,8 @@ End = Literal["Completed", "SharedBudget", "WallClock", "MaxFailedReached", "Int
 # An open study has four files. A process may often have 1024, of which the trials need some.
 _FILES_OF_STUDY, _OTHER_FILES = 4, 256
 _FEWEST_OPEN, _MOST_OPEN = 16, 500
-_BETWEEN_STATES = 1.0
+# A kill forgets at most so much of the time that counts against a wall clock.
+_BETWEEN_STATES, _MOST_FORGOTTEN = 1.0, 10.0
 
 
 class SharedLimits(NamedTuple):
@@ -136,7 +137,7 @@ class Scheduler:
         """Returns how long to wait at most: until time may end a study, or all of them."""
         left = [run.engine.seconds_left() for run in self._active]
         if self._limits.wall_clock is not None:
-            left.append(self._limits.wall_clock - self.seconds)
+            left += [self._limits.wall_clock - self.seconds, _MOST_FORGOTTEN]
         return min((seconds for seconds in left if seconds is not None), default=None)
 
     # -- starting ----------------------------------------------------------------------------------------------
