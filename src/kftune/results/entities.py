@@ -210,7 +210,14 @@ class EntitiesFolder:
             StoreError: They cannot be read.
         """
         layout = RunFolder(self.of(entity))
-        return open_results(layout.path) if is_begun(layout) else None
+        if not layout.database.is_file():
+            return None
+        try:
+            return open_results(layout.path)
+        except StoreError:
+            if is_begun(layout):
+                raise
+            return None
 
     def rows(self) -> Iterator[Row]:
         """Yields what is known of each entity."""
