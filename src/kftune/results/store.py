@@ -100,6 +100,7 @@ class Store:
 
     def __init__(self, folder: Path | RunFolder, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
+        self._is_open = True
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self.notes: list[str] = []
         self._left: Path | None = None
@@ -150,7 +151,7 @@ class Store:
         self.active_before = float(stored_in(self._connection, "active_seconds") or 0)
         # Earlier versions did not store it, and knew of each trial its last try only.
         self.trial_seconds = float(stored_in(self._connection, "trial_seconds") or self._durations())
-        self._opened = time.monotonic()
+        self._opened: float | None = time.monotonic()
         self._to_disk = True
         self._file = _identity(self.folder.database)
         return stored
@@ -184,7 +185,38 @@ class Store:
     @property
     def active_seconds(self) -> float:
         """How long all runs of this study took together."""
-        return self.active_before + time.monotonic() - self._opened
+        return self.active_before + (0.0 if self._opened is None else time.monotonic() - self._opened)
+
+    def stop_clock(self) -> None:
+        """Lets the time that passes from now on not count."""
+        self.active_before, self._opened = self.active_seconds, None
+
+    def start_clock(self) -> None:
+        """Lets it count again."""
+        self._opened = self._opened or time.monotonic()
+
+    def release(self) -> None:
+        """Closes the files; `reopen` opens them again, before any other call but `close`."""
+        self.close()
+
+    def reopen(self) -> None:
+        """Opens the files that `release` has closed.
+
+        Raises:
+            StoreError: Another run writes here, or the file is gone.
+        """
+        if self._is_open:
+            return
+        self.check_place()
+        self._lock = take_lock(self.folder.lock)
+        try:
+            self._connection = open_for_writing(self.folder, self.meta)
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._lines = LineFile(self.folder.lines)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._to_disk = self._is_open = True
 
     def _durations(self) -> float:
         total: float = self._connection.execute("SELECT total(duration) FROM trials").fetchone()[0]
@@ -318,6 +350,9 @@ class Store:
 
     def close(self) -> None:
         """Releases the results, so that another run can write them."""
+        if not self._is_open:
+            return
+        self._is_open = False
         try:
             self.synchronise()
         finally:
