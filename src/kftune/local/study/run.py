@@ -13,6 +13,7 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
 from kftune.local.study.changes import changes
+from kftune.local.study.cost_limit import CostRule, cost_rule
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
@@ -71,7 +72,7 @@ def run_study(
         retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
-        RunError: The study cannot run here, or it refuses nearly every point.
+        RunError: The study cannot run here, it refuses nearly every point, or its `max_cost` needs an unknown price.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
@@ -82,6 +83,7 @@ def run_study(
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     if runtime == "process":  # an image may have other models
         _check_model(study, place)
+    limit = cost_rule(study, place)
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
     algorithm = study.algorithm
     seed = seed_of(study)
@@ -99,6 +101,8 @@ def run_study(
             others=store.meta.objectives[1:],
         )
         trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
+        if limit is not None and (note := limit.note(study, earlier)):
+            trials.notes.append(note)
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
@@ -109,7 +113,7 @@ def run_study(
         if on_event is not None:
             emit = _noting(study, store.folder, on_event)
             trials.runner.tell = lambda note: on_event(Note(note))
-        plan, interrupts = study_plan(study, store.meta), Interrupts()
+        plan, interrupts = study_plan(study, store.meta, limit), Interrupts()
         return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
@@ -164,14 +168,16 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
     return noting_short_trials(study, noting_metrics(folder.log, more, near, cuts, emit))
 
 
-def study_plan(study: Study, meta: Meta) -> StudyPlan:
+def study_plan(study: Study, meta: Meta, limit: CostRule | None) -> StudyPlan:
     """Returns what the engine needs to know about a study.
 
     Args:
         study: The study.
         meta: What is stored of it.
+        limit: The limit of its cost.
     """
     limits = study.retry_limits
+    rules = [rule for rule in study.stopping if key_of(rule) != "wall_clock"]
     return StudyPlan(
         meta=meta,
         max_failed=study.budget.failures_allowed,
@@ -180,7 +186,7 @@ def study_plan(study: Study, meta: Meta) -> StudyPlan:
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
         restricted=study.restricted,
-        rules=[rule for rule in study.stopping if key_of(rule) != "wall_clock"],
+        rules=rules if limit is None else [*rules, limit.rule],
         retries=limits,
         smaller=smaller_values(study, limits),
     )

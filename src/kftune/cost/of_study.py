@@ -1,0 +1,91 @@
+"""What a study costs: its trials."""
+
+from __future__ import annotations
+
+from kftune.cost.estimate import Estimate, Line
+from kftune.cost.objects import experiment_objects
+from kftune.cost.times import Times
+from kftune.errors import RenderError
+from kftune.spec.prices import PriceTable, Rate, node_type_of
+from kftune.study import Study
+
+NO_PRICES = Rate(None)
+OF_CLUSTER = (
+    "storage and network; the time in which images are fetched and nodes start; the containers that a cluster adds to "
+    "pods, such as Katib's metrics collector, and the pod of Katib's algorithm: its configuration says what they ask for"
+)
+
+
+def study_estimate(study: Study, times: Times, table: PriceTable | None) -> Estimate:
+    """Returns what a study takes and costs.
+
+    Args:
+        study: The study.
+        times: The time of a trial.
+        table: The price table; None without one.
+    """
+    line = trials_line("trials", study, times, table)
+    objects, problem = {}, ()
+    try:
+        objects = {"katib": experiment_objects(study)}
+    except RenderError as error:
+        problem = (f"pods and objects on Katib, which cannot run it: {error}",)
+    limit = study.budget.max_cost
+    return Estimate(
+        name=study.name,
+        lines=(line,),
+        objects=objects,
+        table=table,
+        limit=None if limit is None else limit.limit,
+        unknown=problem,
+        not_counted=(OF_CLUSTER,),
+    )
+
+
+def trials_line(
+    name: str, study: Study, times: Times, table: PriceTable | None, *, runs: int | None = 1, node_type: str | None = None
+) -> Line:
+    """Returns the trials of a study.
+
+    Args:
+        name: What they are called.
+        study: The study.
+        times: The time of a trial.
+        table: The price table; None without one.
+        runs: How often the study runs; None if only a run knows it.
+        node_type: The type of node that its pipeline asks for.
+    """
+    step, budget, limits = study.step, study.budget, study.retry_limits
+    unknown = []
+    if times.mean is None:
+        unknown.append("no trial has finished, so its time is unknown; give --trial-time, or run one first")
+    if budget.trial_timeout is None:
+        unknown.append("a trial has no longest time; give budget.trial_timeout")
+    if limits.lost:
+        unknown.append("on a cluster, a trial starts again each time that its node is lost; nothing limits its tries")
+    count = trial_count(study)
+    return Line(
+        name=name,
+        runs=None if runs is None else runs * count,
+        tries=None if limits.lost else 1 + limits.failed + limits.out_of_memory,
+        pods=step.resources.nodes,
+        resources=step.resources,
+        times=times,
+        longest=None if budget.trial_timeout is None else budget.trial_timeout + step.grace_period,
+        rate=_rate(study, table, node_type),
+        unknown=tuple(unknown),
+    )
+
+
+def trial_count(study: Study) -> int:
+    """Returns the largest number of trials of a study."""
+    most = study.budget.max_trials
+    return most if study.algorithm.name != "grid" else int(min(most, study.size))
+
+
+def _rate(study: Study, table: PriceTable | None, node_type: str | None) -> Rate:
+    """Returns what one pod of a trial costs for an hour."""
+    limit, step = study.budget.max_cost, study.step
+    if limit is not None and limit.per_hour is not None:
+        return Rate(limit.per_hour / step.resources.nodes)
+    return NO_PRICES if table is None else table.rate(step.resources, node_type_of(step, node_type))
