@@ -48,6 +48,9 @@ step:
   command: [python, train.py]
   arguments: {names: dashes, style: --name value, booleans: flag-no, nulls: omit}
 """,
+    "budget.max_cost": """
+budget: {max_trials: 40, max_cost: {limit: 50, per_hour: 1.2}}
+""",
     "budget.retries": """
 budget: {max_trials: 40, retries: {failed: 1, lost: 2, out_of_memory: smaller}}
 """,

@@ -39,7 +39,7 @@ COMMANDS = {
     "prune": "remove logs and outputs of trials and runs that are not needed any more",
     "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "print the JSON Schema of a study, pipeline, project or experiment list, or of the output of lint",
+    "schema": "print the JSON Schema of a study, pipeline, project, price table or experiment list, or of lint",
 }
 
 # What other tools call their commands -> what to write here.

@@ -22,6 +22,8 @@ from kftune.cli.output import write_data
 from kftune.errors import UsageError, suggestion
 from kftune.spec.prices import PRICES_FILE, PriceTable, load_prices, prices_above
 
+_OPEN = "loops whose items only a run knows"
+
 if TYPE_CHECKING:
     from kftune.cost import Estimate
     from kftune.cost.times import Times
@@ -38,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[STEP=]TIME",
-        help="how long a trial takes, such as 20m; in a pipeline, of which tune step (default: measured in earlier runs)",
+        help="how long a trial takes, such as 20m; in a pipeline, of which tune step (default: as in earlier runs)",
     )
     parser.add_argument(
         "--step-time", action="append", default=[], metavar="STEP=TIME", help="how long a step of a pipeline takes"
@@ -122,12 +124,12 @@ def _pipeline(arguments: argparse.Namespace, table: PriceTable | None) -> Estima
     times = times_of_steps(arguments.source or arguments.file.parent / RUNS / pipeline.name)
     others = [node for node in _steps(pipeline) if node not in tuning]
     wanted = [
-        *_named("--trial-time", arguments.trial_time, tuning, "tune step"),
-        *_named("--step-time", arguments.step_time, others, "step that is no tune step"),
+        *_named("--trial-time", arguments.trial_time, tuning, "tune steps"),
+        *_named("--step-time", arguments.step_time, others, "steps that are no tune steps"),
     ]
     times |= {name: given(_seconds(option, text), f"{option} {name}={text}") for option, name, text in wanted}
     unknown = [name for name, loop in pipeline.loops.items() if loop.entries is None]
-    items = {name: _number(text) for _, name, text in _named("--items", arguments.items, unknown, "loop of that kind")}
+    items = {name: _number(text) for _, name, text in _named("--items", arguments.items, unknown, _OPEN)}
     return pipeline_estimate(pipeline, PipelineTimes(times, items), table)
 
 
@@ -145,8 +147,8 @@ def _named(option: str, given: Sequence[str], known: Sequence[str], what: str) -
         if not name:
             raise UsageError(f"{option} is NAME=VALUE here, for one of {', '.join(known) or 'none'}, but got {each!r}")
         if name not in known:
-            near = suggestion(name, known) if known else "there is none"
-            raise UsageError(f"{option}: the pipeline has no {what} {name!r}; {near}")
+            near = suggestion(name, known) if known else "there are none"
+            raise UsageError(f"{option} is for {what}, but {name!r} is none of them; {near}")
         if name in found:
             raise UsageError(f"{option} is given twice for {name}")
         found = {**found, name: text}

@@ -30,6 +30,13 @@ def text(estimate: Estimate) -> str:
     return "\n".join(parts)
 
 
+def short(estimate: Estimate) -> str:
+    """Returns the cost of an estimate with a price table, as a part of a line."""
+    currency = "" if estimate.table is None else f" {estimate.table.prices.currency}"
+    expected, most = _known(estimate.expected, "cost"), _bound(estimate.most, "cost")
+    return f"expected {expected}, at most {most}{currency}".replace(f"at most {_NO_BOUND}", _NO_BOUND)
+
+
 def _sums(estimate: Estimate) -> Iterator[list[str]]:
     expected, most = estimate.expected, estimate.most
     for name, label in (("cpu_hours", "CPU hours"), ("memory_gib_hours", "memory, GiB hours")):
@@ -90,7 +97,7 @@ def _source(times: Times) -> str:
     if times.median is None or times.least is None or times.longest is None:
         return f"{duration(times.mean)}, measured in {times.where}"
     return (
-        f"{duration(times.mean)}, the mean of {times.count} in {times.where} (median {duration(times.median)}, from "
+        f"{duration(times.mean)}, the mean of {times.number} in {times.where} (median {duration(times.median)}, from "
         f"{duration(times.least)} to {duration(times.longest)})"
     )
 
@@ -100,7 +107,7 @@ def asked(line: Line) -> str:
     wanted = line.resources
     cpu, memory = cores(wanted), gibibytes(wanted)
     told = [
-        "unknown cores" if cpu is None else f"{cpu:g} cores",
+        "unknown cores" if cpu is None else f"{cpu:g} core{'' if cpu == 1 else 's'}",
         "unknown memory" if memory is None else f"{memory:g} GiB",
         *([f"{wanted.gpu} {gpu_kind(wanted)}"] if wanted.gpu else []),
     ]

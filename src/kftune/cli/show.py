@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from kftune.cli.arguments import a_path
@@ -35,8 +36,25 @@ def run(arguments: argparse.Namespace) -> int:
         _print(found, text(found), arguments.format)
         return 0
     study = load_study(arguments.file, arguments.overrides)
-    _print(_facts(study), _text(study), arguments.format)
+    _print(_facts(study), _text(study, _cost(study, arguments.file)), arguments.format)
     return 0
+
+
+def _cost(study: Study, file: Path) -> list[str]:
+    """Returns a line with what a study costs, if there is a price table."""
+    from kftune.spec.prices import prices_above
+
+    table = prices_above(file.parent)
+    if table is None:
+        return []
+    from kftune.cli.cost_text import short
+    from kftune.cost import study_estimate
+    from kftune.cost.times import times_of_run
+    from kftune.results import slug
+    from kftune.runs import RUNS
+
+    times = times_of_run(file.parent / RUNS / slug(study.name))
+    return [f"  cost       {short(study_estimate(study, times, table))}; kftune cost {file} says more"]
 
 
 def _print(facts: dict[str, Any], text: str, form: str) -> None:
@@ -99,7 +117,7 @@ def _retries(study: Study) -> list[str]:
     return [f"  retries    {', '.join(told)}"] if told else []
 
 
-def _text(study: Study) -> str:
+def _text(study: Study, cost: list[str]) -> str:
     facts = _facts(study)
     searched = [[name, json.dumps(spec), _about(study, name)] for name, spec in facts["search"].items()]
     fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
@@ -108,6 +126,7 @@ def _text(study: Study) -> str:
     limits = f"{budget.max_trials} trials, {budget.at_once} in parallel, fails after {budget.failures_allowed} failed"
     limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
     times = [f"{label} {seconds:g} s" for label, seconds in limited if seconds]
+    times += [] if budget.max_cost is None else [f"costs at most {budget.max_cost.limit:g}"]
     size = "infinitely many points" if facts["size"] is None else f"{facts['size']} points"
     return "\n".join(
         [
@@ -119,6 +138,7 @@ def _text(study: Study) -> str:
             f"  algorithm  {study.algorithm.name}: {declared(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
             *_retries(study),
+            *cost,
             *([f"  stopping   {json.dumps(facts['stopping'])}"] if study.stopping else []),
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",

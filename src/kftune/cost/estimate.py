@@ -77,7 +77,7 @@ class Line:
             node_hours=hours,
             cpu_hours=_times(hours, cores(asked)),
             memory_gib_hours=_times(hours, gibibytes(asked)),
-            gpu_hours={kind: hours * asked.gpu for kind in gpu},
+            gpu_hours=dict.fromkeys(gpu, hours * asked.gpu),
             cost=_times(hours, self.rate.value),
         )
 

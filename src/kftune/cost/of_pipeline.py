@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from kftune.cost.estimate import Estimate, Line
@@ -42,16 +43,17 @@ def pipeline_estimate(pipeline: Pipeline, times: PipelineTimes, table: PriceTabl
         for name, count in items.items()
         if count is None
     ]
-    objects = {}
+    objects: dict[str, Counter[str]] = {}
     if not unknown:
         known = {name: count or 0 for name, count in items.items()}
         runs = {node.name: found.runs(node) or 0 for node in nodes}
-        for engine, count in (
-            ("argo", lambda: argo_objects(pipeline, runs)),
-            ("kfp", lambda: kfp_objects(pipeline, runs, known)),
-        ):
+        engines: dict[str, Callable[[], Counter[str]]] = {
+            "argo": lambda: argo_objects(pipeline, runs),
+            "kfp": lambda: kfp_objects(pipeline, runs, known),
+        }
+        for engine, counted in engines.items():
             try:
-                objects[engine] = count()
+                objects[engine] = counted()
             except RenderError as error:
                 unknown.append(f"pods and objects on {engine}, which cannot run it: {error}")
     skipped = [node.name for node in nodes if node.skippable]
@@ -109,7 +111,7 @@ class _Parts:
             name=f"{node.name}: {part}" if part else node.name,
             runs=self.runs(node),
             tries=1 + step.retries.limit + step.preemption.retries,
-            pods=pods.count,
+            pods=pods.number,
             resources=pods.resources,
             times=times,
             longest=min(limits) + step.grace_period if limits else None,
@@ -122,5 +124,5 @@ class _Pods(NamedTuple):
     """The pods of one run of a step."""
 
     resources: Resources
-    count: int
+    number: int
     node_type: str | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from kftune.cost.estimate import Estimate, Line
 from kftune.cost.objects import experiment_objects
 from kftune.cost.times import Times
@@ -12,7 +14,7 @@ from kftune.study import Study
 NO_PRICES = Rate(None)
 OF_CLUSTER = (
     "storage and network; the time in which images are fetched and nodes start; the containers that a cluster adds to "
-    "pods, such as Katib's metrics collector, and the pod of Katib's algorithm: its configuration says what they ask for"
+    "pods, such as Katib's metrics collector, and the pod of Katib's algorithm, as its configuration says"
 )
 
 
@@ -25,7 +27,8 @@ def study_estimate(study: Study, times: Times, table: PriceTable | None) -> Esti
         table: The price table; None without one.
     """
     line = trials_line("trials", study, times, table)
-    objects, problem = {}, ()
+    objects: dict[str, Counter[str]] = {}
+    problem: tuple[str, ...] = ()
     try:
         objects = {"katib": experiment_objects(study)}
     except RenderError as error:
@@ -43,7 +46,13 @@ def study_estimate(study: Study, times: Times, table: PriceTable | None) -> Esti
 
 
 def trials_line(
-    name: str, study: Study, times: Times, table: PriceTable | None, *, runs: int | None = 1, node_type: str | None = None
+    name: str,
+    study: Study,
+    times: Times,
+    table: PriceTable | None,
+    *,
+    runs: int | None = 1,
+    node_type: str | None = None,
 ) -> Line:
     """Returns the trials of a study.
 

@@ -23,7 +23,7 @@ class Times(NamedTuple):
     """``given``, or ``measured``; empty if it is not known."""
     where: str = ""
     """The option that gives it, or the results that it was measured in."""
-    count: int = 0
+    number: int = 0
     """How many were measured."""
     median: float | None = None
     least: float | None = None
@@ -52,7 +52,15 @@ def measured(seconds: Sequence[float], where: str) -> Times:
     """
     if not seconds:
         return UNKNOWN
-    return Times(fmean(seconds), "measured", where, len(seconds), median(seconds), min(seconds), max(seconds))
+    return Times(
+        mean=fmean(seconds),
+        source="measured",
+        where=where,
+        number=len(seconds),
+        median=median(seconds),
+        least=min(seconds),
+        longest=max(seconds),
+    )
 
 
 def times_of_run(folder: Path) -> Times:

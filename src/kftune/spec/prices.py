@@ -165,4 +165,4 @@ def prices_schema() -> dict[str, Any]:
     return file_schema(Prices, "kftune prices")
 
 
-_FILE = FileType(name="price table", keys="currency:, cpu_hour:", model=Prices)
+_FILE = FileType(name="prices", keys="currency:, cpu_hour:", model=Prices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from kftune.metrics import check_metric_name
 from kftune.metrics.curves import LEAST, MOST
 from kftune.metrics.definition import MetricDefinition
-from kftune.spec.part import Part, located
+from kftune.spec.part import Part, PartError, located
 from kftune.spec.quantities import NO_BOOL, Count, Money, Number, Seconds
 from kftune.study.retries import NO_RETRIES, RetryBudget
 
@@ -75,7 +76,11 @@ def _or_none(retries: Any) -> Any:
 
 
 def _limit(value: object) -> object:
-    return {"limit": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"limit": value}
+    if value is None or isinstance(value, Mapping | CostLimit):
+        return value
+    raise PartError(f"must be a sum such as 50, or a mapping with limit and per_hour, but got {value!r}")
 
 
 class CostLimit(Part):
@@ -101,9 +106,9 @@ class Budget(Part):
     TrainJob from its creation."""
     wall_clock: Seconds | None = None
     """Longest duration of the study, on this machine; Katib has none."""
-    max_cost: Annotated[
-        CostLimit | None, BeforeValidator(_limit, json_schema_input_type=Money | CostLimit | None)
-    ] = None
+    max_cost: Annotated[CostLimit | None, BeforeValidator(_limit, json_schema_input_type=Money | CostLimit | None)] = (
+        None
+    )
     """What all trials may cost together, on this machine; Katib has no such limit. A number is the limit."""
     retries: Annotated[RetryBudget, BeforeValidator(_or_none, json_schema_input_type=RetryBudget | None)] = NO_RETRIES
     """How often a trial runs again after a failure, the loss of its node, or for want of memory; null: never."""
