@@ -34,6 +34,7 @@ from kftune.stopping import TrialRule
 from kftune.stopping.rules import key_of
 from kftune.study import Study
 from kftune.study.algorithms import POPULATION
+from kftune.study.each import refuse_entities
 from kftune.study.stopping import wall_clock_of
 from kftune.study.trained import trained_model
 
@@ -72,11 +73,13 @@ def run_study(
         retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
+        StudyError: The study has entities.
         RunError: The study cannot run here, it refuses nearly every point, or its `max_cost` needs an unknown price.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
     """
+    refuse_entities(study, "a run in one folder of results")
     check_runs_here(study.algorithm.name)
     check_allowed(study)
     path = Path(folder).resolve()
