@@ -34,7 +34,9 @@ from kftune.lint.study_refusals import refusal_findings
 from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, StepConfig, TuneStep, load_pipeline, pipeline_from_dict
+from kftune.pipeline.entities import first_entity
 from kftune.render import PIPELINE_TARGETS
+from kftune.render.launching import put_in
 from kftune.render.resolved import render_resolved
 from kftune.render.tuning import tuning_of
 
@@ -173,7 +175,7 @@ def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document]
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
-                text = yaml_text.dump(tuning_of(node).object)
+                text = yaml_text.dump(put_in(tuning_of(node).object, first_entity(node.step)))
             except RenderError:
                 unjudged.append(name)  # the reason is reported for every target
                 continue
