@@ -31,7 +31,7 @@ class Entity(NamedTuple):
 
     Attributes:
         name: Its name, such as ``PLANT001/CIRCUIT01``.
-        path: Where it is in its file, in the language of ``--at``; its name if it has no file.
+        path: Where it is in its file, in the language of ``--at``; its name if it is of a list.
         value: What is known of it: a mapping, or the scalar that a list has.
     """
 
@@ -61,7 +61,7 @@ def entities_of(items: Sequence[Any]) -> tuple[Entity, ...]:
                 f"an entity is a name, or a mapping whose key {NAME} or first key names it, but got {item!r}",
                 ("items", index),
             )
-        found.append(Entity(name, path_of([name]) if name else name, item))
+        found.append(Entity(name, name, item))
     return _checked(found, lambda index: ("items", index))
 
 

@@ -6,15 +6,16 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from kftune._version import __version__
 from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
-from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
+from kftune.local.samplers import Sampler, check_allowed, check_runs_here, make_sampler
+from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
 from kftune.local.study.cost_limit import CostRule, cost_rule
-from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
@@ -85,42 +86,90 @@ def run_study(
     path = Path(folder).resolve()
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     if runtime == "process":  # an image may have other models
-        _check_model(study, place)
+        check_model(study, place)
     limit = cost_rule(study, place)
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
-    algorithm = study.algorithm
     seed = seed_of(study)
-    with Store(path, study_meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
-        earlier = store.trials()
-        trials.remove_leftovers(earlier)
-        known = unfinished(earlier, failed_too=retry_failed)
-        sampler = make_sampler(
-            study,
-            algorithm,
-            study.objective.direction,
-            store.meta.run_seed,
-            parallel=trials.parallel,
-            trials=known,
-            others=store.meta.objectives[1:],
+    with Store(path, study_meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
+        trials.remove_leftovers(store.trials())
+        plan, sampler, emit = parts_of_run(
+            study, store, trials, on_event, limit=limit, notes=notes, strict=strict, retry_failed=retry_failed
         )
-        trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
-        if limit is not None and (note := limit.note(study, earlier)):
-            trials.notes.append(note)
-        trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
-        if strict and (trials.notes or sampler.notes):
-            raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += changes(trials.code, trials.revision, known)
-        if retry_failed:
-            trials.notes.append(retry_note(earlier))
-        emit = None
-        if on_event is not None:
-            emit = _noting(study, store.folder, on_event)
-            trials.runner.tell = lambda note: on_event(Note(note))
-        plan, interrupts = study_plan(study, store.meta, limit), Interrupts()
-        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
+        return StudyAlone(plan, store, sampler, trials, Interrupts(), emit=emit, retry_failed=retry_failed).run()
 
 
-def _check_model(study: Study, place: Path) -> None:
+class Parts(NamedTuple):
+    """What the engine of a study is made of."""
+
+    plan: StudyPlan
+    sampler: Sampler
+    emit: OnEvent | None
+
+
+def parts_of_run(
+    study: Study,
+    store: Store,
+    trials: StudyTrials,
+    on_event: OnEvent | None,
+    *,
+    limit: CostRule | None,
+    notes: Sequence[str] = (),
+    strict: bool = False,
+    retry_failed: bool = False,
+) -> Parts:
+    """Returns what the engine of a study is made of, when its results are open.
+
+    Args:
+        study: The study.
+        store: Its results.
+        trials: Starts its trials; gets the notes of the run.
+        on_event: Called with each event.
+        limit: The limit of its cost.
+        notes: Notes to emit at the start, before the run's own.
+        strict: Refuse a study that a note would be emitted for.
+        retry_failed: Run trials of earlier runs again that failed or reported no objective.
+
+    Raises:
+        RunError: The study cannot run here, or it refuses nearly every point.
+        MissingExtraError: A package that the algorithm needs is not installed.
+    """
+    earlier = store.trials()
+    known = unfinished(earlier, failed_too=retry_failed)
+    sampler = make_sampler(
+        study,
+        study.algorithm,
+        study.objective.direction,
+        store.meta.run_seed,
+        parallel=trials.parallel,
+        trials=known,
+        others=store.meta.objectives[1:],
+    )
+    trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
+    if limit is not None and (note := limit.note(study, earlier)):
+        trials.notes.append(note)
+    trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
+    if strict and (trials.notes or sampler.notes):
+        raise RunError("\n".join([*trials.notes, *sampler.notes]))
+    trials.notes += changes(trials.code, trials.revision, known)
+    if retry_failed:
+        trials.notes.append(retry_note(earlier))
+    emit = None
+    if on_event is not None:
+        emit = _noting(study, store.folder, on_event)
+        trials.runner.tell = lambda note: on_event(Note(note))
+    return Parts(study_plan(study, store.meta, limit), sampler, emit)
+
+
+def check_model(study: Study, place: Path) -> None:
+    """Checks that a step of kftune's training names a model that is there.
+
+    Args:
+        study: The study.
+        place: The folder of its file.
+
+    Raises:
+        RunError: It does not.
+    """
     model = trained_model(study.step, (place, Path.cwd()))
     if model is not None and model.hparams is None:
         raise RunError(f"no trial can start: the first argument of kftune.training names the model: {model.problem}")
