@@ -35,14 +35,14 @@ Go = Callable[["OnEvent"], int]
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
-    **dict.fromkeys(("baseline", "baseline_from", "at", "map"), ("study",)),
+    **dict.fromkeys(("baseline", "baseline_from", "at", "map", "entity"), ("study",)),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
 
 # Options without a key of a file that means the same -> what to do in a file of another kind.
 _INSTEAD = {
-    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map"), ""),
+    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map", "entity"), ""),
     "retry_failed": "; without the option, the failed steps of its latest run run again",
 }
 
@@ -67,6 +67,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--at", metavar="PATH", help="the mapping in that file, such as PLANT001/CIRCUIT01")
     study.add_argument(
         "--map", action="append", default=[], metavar="NAME=PATH", help="the path of a hyperparameter in that mapping"
+    )
+    study.add_argument(
+        "--entity", action="append", default=[], metavar="NAME", help="of a study with for_each, run only this entity"
     )
     add_pipeline_arguments(parser)
     experiment = parser.add_argument_group("Experiments")
@@ -184,6 +187,16 @@ def _study(arguments: argparse.Namespace) -> int:
     from kftune.study import load_study
 
     study = load_study(arguments.file, arguments.settings)
+    if study.for_each is not None:
+        from kftune.cli.entities import prepared as prepared_entities
+
+        folder = new_results(arguments.dir, arguments.file, slug(study.name))
+        run_all, view, after = prepared_entities(study, folder, arguments, devices(arguments.gpus))
+        code = _run(arguments, run_all, view)
+        after(code)
+        return code
+    if arguments.entity:
+        raise UsageError(f"--entity chooses among the entities of for_each, but {arguments.file} has none")
     if study.apply is not None or arguments.baseline or arguments.baseline_from or arguments.at or arguments.map:
         from kftune.cli.around_run import prepared
 

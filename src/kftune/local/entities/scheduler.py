@@ -7,6 +7,7 @@ grow with the number of entities.
 from __future__ import annotations
 
 import heapq
+import resource
 import time
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
@@ -20,8 +21,9 @@ from kftune.local.study.running import RunningTrial, attend
 End = Literal["Completed", "SharedBudget", "WallClock", "MaxFailedReached", "Interrupted"]
 """What ends a run for several entities."""
 
-# Each open study has four files; a process may often have 1024.
-_MOST_OPEN = 64
+# An open study has four files. A process may often have 1024, of which the trials need some.
+_FILES_OF_STUDY, _OTHER_FILES = 4, 256
+_FEWEST_OPEN, _MOST_OPEN = 16, 500
 _BETWEEN_STATES = 1.0
 
 
@@ -84,6 +86,8 @@ class Scheduler:
         self._idle: dict[EntityRun, None] = {}
         """Those that are open, of which none runs; the one that has been idle longest comes first."""
         self._has_more = True
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most_open = max(_FEWEST_OPEN, min(_MOST_OPEN, (files - _OTHER_FILES) // _FILES_OF_STUDY))
         for run in runs:
             self._push(run)
 
@@ -208,7 +212,7 @@ class Scheduler:
         """Stops the clock of a study of which nothing runs, and closes the files of one if too many are open."""
         run.rest()
         self._idle[run] = None
-        while len(self._idle) > _MOST_OPEN:
+        while len(self._idle) > self._most_open:
             oldest = next(iter(self._idle))
             del self._idle[oldest]
             oldest.release()
