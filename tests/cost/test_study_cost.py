@@ -159,3 +159,35 @@ def test_a_study_that_katib_cannot_run_has_no_objects_there():
     estimate = study_estimate(study().replace(constraints=["units > 3"]), HALF_AN_HOUR, None)
     assert estimate.objects == {}
     assert estimate.all_unknown[0].startswith("pods and objects on Katib, which cannot run it: Katib draws each value")
+
+
+# -- entities --------------------------------------------------------------------------------------------------------
+
+
+def entities(count: int, shared: dict[str, int] | None = None, **budget: object) -> Study:
+    step = {
+        "command": ["train", "--entity=${entity}"],
+        "image": "registry.example/toy:1",
+        "resources": {"cpu": 2, "memory": "4Gi"},
+    }
+    each = {"items": [f"entity-{number}" for number in range(count)], "budget": shared or {}}
+    return toy(step=step, for_each=each, budget={"max_trials": 3, **budget}, algorithm={"name": "random"})
+
+
+def test_each_entity_has_trials_and_an_experiment_of_its_own():
+    estimate = study_estimate(entities(200), HALF_AN_HOUR, TABLE)
+    assert estimate.lines[0].runs == 600
+    assert estimate.expected.known.cpu_hours == 600
+    assert estimate.objects["katib"]["Experiment"] == 200
+    assert estimate.objects["katib"]["Pod"] == 200 * (1 + 3)
+
+
+def test_the_trials_that_all_entities_share_are_a_bound():
+    estimate = study_estimate(entities(200, {"max_trials": 250}), HALF_AN_HOUR, TABLE)
+    assert estimate.lines[0].runs == 250
+    assert estimate.objects == {}
+    assert "nothing on a cluster counts the trials of all entities together" in estimate.all_unknown[0]
+
+
+def test_the_limit_of_the_cost_is_that_of_each_entity():
+    assert study_estimate(entities(20, None, max_cost=5), HALF_AN_HOUR, TABLE).limit == 100

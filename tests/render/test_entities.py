@@ -36,7 +36,7 @@ ENTITIES = [{"name": name, "size": 2**index} for index, name in enumerate(NAMES)
 
 def study_data(for_each: Any = ENTITIES, **changes: Any) -> dict[str, Any]:
     trial = {"command": ["python", "train.py"], "args": ["--fast", "--where=at ${entity}"], "queue": "gpus"}
-    whole = {
+    whole: dict[str, Any] = {
         "for_each": for_each,
         "values": {"note": "${entity}", "warmup.needed": "x", "tags": ["${entity}", "b"]},
         "search": {"units": {"int": [1, 64]}},
@@ -71,7 +71,7 @@ def test_each_entity_has_an_experiment_that_katib_accepts():
         assert taken is not None
         assert taken.to_dict()["spec"]["maxTrialCount"] == 3
     yaml = yaml_text.dump_all(documents)
-    assert [document["metadata"] for document in yaml_text.load_all(yaml)] == [each["metadata"] for each in documents]
+    assert [*yaml_text.load_all(yaml)] == documents
 
 
 def test_names_are_valid_and_no_two_are_the_same():

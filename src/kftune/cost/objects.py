@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.render.algorithm import counts, study_search
+from kftune.render.entities import check_shared, entity_study
 from kftune.render.katib import render_katib
 from kftune.render.on_katib import on_katib
 from kftune.study import Study
@@ -59,6 +60,21 @@ def experiment_objects(study: Study) -> Counter[str]:
     for kind in one.keys() & {"Pod", "Service"}:
         found[kind] += one[kind] * trials
     return found
+
+
+def experiments_objects(study: Study) -> Counter[str]:
+    """Returns the objects of a study on Katib: with entities, those of the Experiments of all of them.
+
+    Raises:
+        RenderError: Katib cannot run it.
+    """
+    each = study.for_each
+    if each is None:
+        return experiment_objects(study)
+    check_shared(study, each)
+    first, *others = each.entities
+    one = experiment_objects(entity_study(study, first))
+    return Counter({kind: count * (1 + len(others)) for kind, count in one.items()})
 
 
 def argo_objects(pipeline: Pipeline, runs: Mapping[str, int]) -> Counter[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from kftune.cost.estimate import Estimate, Line
-from kftune.cost.objects import experiment_objects
+from kftune.cost.objects import experiments_objects
 from kftune.cost.times import Times
 from kftune.errors import RenderError
 from kftune.spec.prices import PriceTable, Rate, node_type_of
@@ -26,11 +27,15 @@ def study_estimate(study: Study, times: Times, table: PriceTable | None) -> Esti
         times: The time of a trial.
         table: The price table; None without one.
     """
-    line = trials_line("trials", study, times, table)
+    each = study.for_each
+    entities = 1 if each is None else len(each.entities)
+    line = trials_line("trials", study, times, table, runs=entities)
+    if each is not None and each.budget.max_trials is not None and line.runs is not None:
+        line = replace(line, runs=min(line.runs, each.budget.max_trials))
     objects: dict[str, Counter[str]] = {}
     problem: tuple[str, ...] = ()
     try:
-        objects = {"katib": experiment_objects(study)}
+        objects = {"katib": experiments_objects(study)}
     except RenderError as error:
         problem = (f"pods and objects on Katib, which cannot run it: {error}",)
     limit = study.budget.max_cost
@@ -39,7 +44,7 @@ def study_estimate(study: Study, times: Times, table: PriceTable | None) -> Esti
         lines=(line,),
         objects=objects,
         table=table,
-        limit=None if limit is None else limit.limit,
+        limit=None if limit is None else limit.limit * entities,
         unknown=problem,
         not_counted=(OF_CLUSTER,),
     )

@@ -64,15 +64,18 @@ def measured(seconds: Sequence[float], where: str) -> Times:
 
 
 def times_of_run(folder: Path) -> Times:
-    """Returns the time of a trial in the results of a study; unknown if there are none.
+    """Returns the time of a trial in the results of a study, also of one with entities; unknown if there are none.
 
     Args:
         folder: The folder of the results.
     """
     if not folder.is_dir():
         return UNKNOWN
-    with open_results(folder) as results:
-        return measured(durations(results.trials()), str(folder))
+    seconds: list[float] = []
+    for study in find_results(folder).studies:  # with entities, each of them has a folder in it
+        with open_results(study) as results:
+            seconds += durations(results.trials())
+    return measured(seconds, str(folder))
 
 
 def times_of_steps(folder: Path) -> dict[str, Times]:

@@ -14,8 +14,9 @@ from kftune.errors import KftuneError
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LONGEST_STEP, plain
 from kftune.pipeline.plan import ENTITY_AS_LABEL, ENTITY_NAME, ENTITY_SEED, Argument
+from kftune.pipeline.ports import hparam_type
 from kftune.pipeline.references import item, write_value
-from kftune.pipeline.steps import StepConfig, TuneStep, hparam_type
+from kftune.pipeline.steps import StepConfig, TuneStep
 from kftune.spec.labels import label_value
 from kftune.spec.part import PartError, located
 from kftune.study import Study
@@ -69,13 +70,13 @@ def entity_arguments(step: StepConfig) -> dict[str, Argument]:
     return {name: Argument(name=name, type="str", source=item(field), role="entity") for name, field in fields.items()}
 
 
-def first_entity(step: TuneStep) -> dict[str, str]:
+def first_entity(step: StepConfig) -> dict[str, str]:
     """Returns the text of each of `entity_arguments` for the first entity, to look at what is rendered for all.
 
     Args:
-        step: A tune step.
+        step: Any step.
     """
-    if step.entities is None:
+    if not isinstance(step, TuneStep) or step.entities is None:
         return {}
     name = step.entities.entities[0].name
     return {ENTITY_NAME: name, ENTITY_AS_LABEL: label_value(name), ENTITY_SEED: str(step.study.algorithm.seed)}

@@ -30,6 +30,7 @@ from kftune.pipeline.ports import (
     Output,
     Outputs,
     OutputsField,
+    hparam_type,
 )
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
@@ -388,19 +389,6 @@ class TuneStep(StepConfig):
             "metrics": Output(type="metrics", description="Metrics of the best trial"),
             "report": Output(type="html", description="All trials"),
         }
-
-
-_PLAIN_TYPES: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "str"}
-
-
-def hparam_type(hparams: type[Hparams], name: str) -> Any:
-    """Returns the parameter type for a hyperparameter; ``str``, its text, if no other type fits all its values.
-
-    Args:
-        hparams: The class.
-        name: The dotted name of the hyperparameter.
-    """
-    return _PLAIN_TYPES.get(hparams.leaf(name).annotation, "str")
 
 
 AnyStep = Annotated[

@@ -11,13 +11,15 @@ from kftune.domains.listed import Listed
 from kftune.errors import RenderError
 from kftune.katib.engines.settings import SEED
 from kftune.pipeline import EXECUTOR_OUTPUT, Node, TuneStep
+from kftune.pipeline.entities import first_entity
 from kftune.pipeline.plan import ENTITY_AS_LABEL, ENTITY_NAME, ENTITY_SEED
-from kftune.pipeline.steps import hparam_type
+from kftune.pipeline.ports import hparam_type
 from kftune.render.katib import render_katib
 from kftune.render.launching import (
     Launching,
     artifacts_of,
     mark,
+    put_in,
     run_values_of,
     shared_volume,
     text_mark,
@@ -82,6 +84,18 @@ def tuning_of(node: Node) -> Launching:
         further={"best": wire(_best(study)), **({} if step.delete == "never" else {"delete": step.delete})},
         notes=[f"{node.name}: {note}" for note in (*_rights(step), *_about_best(study), *rendering.notes)],
     )
+
+
+def experiment_of(node: Node) -> dict[str, Any]:
+    """Returns the Experiment of a tune step, with marks for what only a run knows; with entities, that of the first.
+
+    Raises:
+        RenderError: As for `tuning_of`.
+    """
+    tuning = tuning_of(node)
+    first = first_entity(node.step)
+    made: dict[str, Any] = put_in(tuning.object, first) if first else tuning.object
+    return made
 
 
 def _of_entity(study: Study) -> Study:
