@@ -10,10 +10,10 @@ from kftune.local.entities.scheduler import End
 from kftune.local.processes.process import INTERRUPTED
 from kftune.local.study.progress import OutcomeState
 from kftune.results import FINISHED, Trial
-from kftune.results.entities import NOT_STARTED
+from kftune.results.entities import NOT_STARTED, STOPPED
 
 _SHOWN = 5
-_NOT_OVER = ("SharedBudget", "WallClock", "Interrupted", NOT_STARTED)
+_NOT_OVER = ("SharedBudget", "Interrupted", STOPPED, NOT_STARTED)
 
 
 class EntityEnd(NamedTuple):

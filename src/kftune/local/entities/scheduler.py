@@ -253,4 +253,4 @@ class Scheduler:
 
 def _reason(end: End) -> Reason:
     """Returns what ended a study that the end of all has ended."""
-    return end if end in ("Interrupted", "WallClock") else "SharedBudget"
+    return "Interrupted" if end == "Interrupted" else "SharedBudget"
