@@ -189,5 +189,12 @@ def test_the_trials_that_all_entities_share_are_a_bound():
     assert "nothing on a cluster counts the trials of all entities together" in estimate.all_unknown[0]
 
 
-def test_the_limit_of_the_cost_is_that_of_each_entity():
-    assert study_estimate(entities(20, None, max_cost=5), HALF_AN_HOUR, TABLE).limit == 100
+def test_the_limit_of_the_cost_is_that_of_each_entity_or_of_all_of_them():
+    def limit(shared: dict[str, int] | None, **budget: object) -> float | None:
+        return study_estimate(entities(20, shared, **budget), HALF_AN_HOUR, TABLE).limit
+
+    assert limit(None) is None
+    assert limit(None, max_cost=5) == 100
+    assert limit({"max_cost": 70}) == 70
+    assert limit({"max_cost": 70}, max_cost=5) == 70
+    assert limit({"max_cost": 700}, max_cost=5) == 100

@@ -128,7 +128,7 @@ EDITS = {
     ),
     "tune: entities of another type each": Edit(
         "[budget.max_trials=2]",
-        "['for_each=[{name: a, n: 1}, {name: b, n: x}]', 'step.args=[\"--n=${entity.n}\"]', 'values.units=${entity.n}']",
+        "['for_each=[{name: a, n: 1}, {name: b, n: x}]', 'values.units=${entity.n}']",
     ),
     "tune: entities and a loop": Edit(
         "[budget.max_trials=2]\n",

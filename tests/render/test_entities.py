@@ -139,9 +139,10 @@ def test_a_note_is_there_once_for_all_entities():
 
 
 def test_a_shared_limit_that_nothing_keeps_is_named():
-    shared = {"items": ["a", "b"], "budget": {"wall_clock": "2h", "max_failed": 3}}
+    shared = {"items": ["a", "b"], "budget": {"wall_clock": "2h", "max_failed": 3, "max_cost": 9}}
     notes = rendered(shared).notes
     assert any("for_each.budget.wall_clock (7200s) applies to kftune run of the study only" in note for note in notes)
+    assert any("for_each.budget.max_cost (9) applies to kftune run of the study only" in note for note in notes)
     assert any("for_each.budget.max_failed (3) applies to kftune run of the study only" in note for note in notes)
 
 

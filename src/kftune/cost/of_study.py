@@ -38,16 +38,25 @@ def study_estimate(study: Study, times: Times, table: PriceTable | None) -> Esti
         objects = {"katib": experiments_objects(study)}
     except RenderError as error:
         problem = (f"pods and objects on Katib, which cannot run it: {error}",)
-    limit = study.budget.max_cost
     return Estimate(
         name=study.name,
         lines=(line,),
         objects=objects,
         table=table,
-        limit=None if limit is None else limit.limit * entities,
+        limit=_limit_of(study),
         unknown=problem,
         not_counted=(OF_CLUSTER,),
     )
+
+
+def _limit_of(study: Study) -> float | None:
+    """Returns the most that all trials may cost; None without a limit."""
+    each, own = study.for_each, study.budget.max_cost
+    if each is None:
+        return None if own is None else own.limit
+    limits = [] if own is None else [own.limit * len(each.entities)]
+    limits += [] if each.budget.max_cost is None else [each.budget.max_cost.limit]
+    return min(limits, default=None)
 
 
 def trials_line(
@@ -99,7 +108,8 @@ def trial_count(study: Study) -> int:
 
 def _rate(study: Study, table: PriceTable | None, node_type: str | None) -> Rate:
     """Returns what one pod of a trial costs for an hour."""
-    limit, step = study.budget.max_cost, study.step
-    if limit is not None and limit.per_hour is not None:
-        return Rate(limit.per_hour / step.resources.nodes)
+    each, step = study.for_each, study.step
+    for limit in (study.budget.max_cost, None if each is None else each.budget.max_cost):
+        if limit is not None and limit.per_hour is not None:
+            return Rate(limit.per_hour / step.resources.nodes)
     return NO_PRICES if table is None else table.rate(step.resources, node_type_of(step, node_type))

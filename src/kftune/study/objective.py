@@ -78,7 +78,7 @@ def _or_none(retries: Any) -> Any:
 def _limit(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"limit": value}
-    if value is None or isinstance(value, Mapping | CostLimit):
+    if isinstance(value, Mapping | CostLimit):
         return value
     raise PartError(f"must be a sum such as 50, or a mapping with limit and per_hour, but got {value!r}")
 
@@ -90,6 +90,10 @@ class CostLimit(Part):
     """The sum, in the currency of the prices."""
     per_hour: Money | None = None
     """What one hour of one trial costs; default: what its resources cost by the price table, ``prices.yaml``."""
+
+
+CostLimitField = Annotated[CostLimit, BeforeValidator(_limit, json_schema_input_type=Money | CostLimit)]
+"""`CostLimit`, or its sum alone."""
 
 
 class Budget(Part):
@@ -106,9 +110,7 @@ class Budget(Part):
     TrainJob from its creation."""
     wall_clock: Seconds | None = None
     """Longest duration of the study, on this machine; Katib has none."""
-    max_cost: Annotated[CostLimit | None, BeforeValidator(_limit, json_schema_input_type=Money | CostLimit | None)] = (
-        None
-    )
+    max_cost: CostLimitField | None = None
     """What all trials may cost together, on this machine; Katib has no such limit. A number is the limit."""
     retries: Annotated[RetryBudget, BeforeValidator(_or_none, json_schema_input_type=RetryBudget | None)] = NO_RETRIES
     """How often a trial runs again after a failure, the loss of its node, or for want of memory; null: never."""

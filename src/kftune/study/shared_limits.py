@@ -48,6 +48,11 @@ def not_shared(each: ForEach, where: str) -> list[str]:
             f"nothing in {where} limits the time of all entities together: for_each.budget.wall_clock "
             f"({budget.wall_clock:g}s) applies to kftune run of the study only"
         )
+    if budget.max_cost is not None:
+        found.append(
+            f"nothing in {where} limits what all entities cost together: for_each.budget.max_cost "
+            f"({budget.max_cost.limit:g}) applies to kftune run of the study only; kftune cost says what they can cost"
+        )
     if budget.max_failed is not None:
         found.append(
             f"nothing in {where} counts the failed trials of all entities together: for_each.budget.max_failed "

@@ -14,11 +14,12 @@ from kftune.local.entities.events import EntitiesFinished, EntitiesStarted, Voic
 from kftune.local.entities.outcome import EntitiesOutcome, EntityEnd, outcome_of
 from kftune.local.entities.part import Common, EntityRun
 from kftune.local.entities.scheduler import End, Scheduler, SharedLimits
+from kftune.local.entities.spending import Spending
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime
 from kftune.local.samplers import check_allowed, check_runs_here
-from kftune.local.study.cost_limit import cost_rule
+from kftune.local.study.cost_limit import cost_rule, shared_rule
 from kftune.local.study.events import Note, OnEvent
 from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
@@ -131,6 +132,7 @@ class _Scan(NamedTuple):
     counts: dict[str, int]
     best: Trial | None
     running: list[Trial]
+    trial_seconds: float = 0.0
 
     @property
     def places(self) -> int:
@@ -164,6 +166,7 @@ class _Run:
         self._studies = studies
         self._place = place
         self._fresh = fresh
+        self._rule = shared_rule(study, place)
         earlier = results.entities() if results.exists else []
         self._listed = with_folders([(entity.name, entity.path) for entity in each.entities], earlier)
         self._scans = {entity.name: self._scan(entity) for entity in self._listed}
@@ -223,6 +226,7 @@ class _Run:
         scheduler = Scheduler(
             runs,
             self._limits(runs, shared.parallel),
+            Spending(self._rule, self._spent(runs)),
             listener=common.listener,
             interrupts=interrupts,
             note=lambda text: None if on_event is None else on_event(Note(text)),
@@ -251,7 +255,8 @@ class _Run:
             counts = dict(opened.counts().items())
             state, best = opened.reason() or STOPPED, opened.best()
             running = [trial for trial in opened.trials() if trial.pid] if "Running" in counts else []
-            return _Scan(state, {str(name): count for name, count in counts.items()}, best, running)
+            known = {str(name): count for name, count in counts.items()}
+            return _Scan(state, known, best, running, opened.trial_seconds())
 
     def _runs(self, common: Common) -> list[EntityRun]:
         """Returns the studies that are not over."""
@@ -267,6 +272,11 @@ class _Run:
             places, failed = (0, 0) if common.fresh else (scan.places, scan.failed)
             runs.append(EntityRun(entity, index, places=places, failed=failed, unfinished=unfinished, common=common))
         return runs
+
+    def _spent(self, runs: Sequence[EntityRun]) -> float:
+        """Returns how long the trials of earlier runs took that still count."""
+        fresh = {run.entity.name for run in runs} if self._fresh else set()
+        return sum(scan.trial_seconds for name, scan in self._scans.items() if name not in fresh)
 
     def _limits(self, runs: Sequence[EntityRun], parallel: int) -> SharedLimits:
         budget, names = self._each.budget, {run.entity.name for run in runs}

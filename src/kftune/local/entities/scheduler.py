@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from kftune.local.entities.part import EntityRun
+from kftune.local.entities.spending import Spending
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.study.progress import Reason
 from kftune.local.study.running import RunningTrial, attend
 
-End = Literal["Completed", "SharedBudget", "WallClock", "MaxFailedReached", "Interrupted"]
+End = Literal["Completed", "SharedBudget", "MaxCostReached", "WallClock", "MaxFailedReached", "Interrupted"]
 """What ends a run for several entities."""
 
 # An open study has four files. A process may often have 1024, of which the trials need some.
@@ -55,6 +56,7 @@ class Scheduler:
     Args:
         runs: The studies that are not over.
         limits: What they share.
+        spending: What their trials cost together.
         listener: Listens to all trials.
         interrupts: Counts Ctrl-C and requests to stop.
         note: Called with what the user should know.
@@ -65,6 +67,7 @@ class Scheduler:
         self,
         runs: Sequence[EntityRun],
         limits: SharedLimits,
+        spending: Spending,
         *,
         listener: Listener[RunningTrial],
         interrupts: Interrupts,
@@ -73,6 +76,7 @@ class Scheduler:
     ) -> None:
         self._runs = runs
         self._limits = limits
+        self._spending = spending
         self._listener = listener
         self._interrupts = interrupts
         self._note = note
@@ -130,11 +134,14 @@ class Scheduler:
             return "Interrupted"
         if limits.max_failed is not None and self._failed >= limits.max_failed:
             return "MaxFailedReached"
+        if self._spending.over(len(self._listener)):
+            return "MaxCostReached"
         return "WallClock" if limits.wall_clock is not None and self.seconds >= limits.wall_clock else None
 
     def _longest(self) -> float | None:
         """Returns how long to wait at most: until time may end a study, or all of them."""
         left = [run.engine.seconds_left() for run in self._active]
+        left.append(self._spending.seconds_left(len(self._listener)))
         if self._limits.wall_clock is not None:
             left.append(self._limits.wall_clock - self.seconds)
         return min((seconds for seconds in left if seconds is not None), default=None)

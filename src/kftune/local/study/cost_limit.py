@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from kftune.results import Trial
     from kftune.stopping.max_cost import MaxCost
+    from kftune.study.objective import CostLimit
 
 _HOUR = 3600.0
 
@@ -59,30 +60,54 @@ def cost_rule(study: Study, folder: Path) -> CostRule | None:
         ProjectError: The price table is invalid.
     """
     limit = study.budget.max_cost
-    if limit is None:
-        return None
+    return None if limit is None else rule_of(limit, study, folder)
+
+
+def shared_rule(study: Study, folder: Path) -> MaxCost | None:
+    """Returns the rule that `for_each.budget.max_cost` is; None without one.
+
+    Args:
+        study: A study with entities.
+        folder: Where the price table is looked for, and in the folders above.
+
+    Raises:
+        RunError, ProjectError: As for `cost_rule`.
+    """
+    limit = None if study.for_each is None else study.for_each.budget.max_cost
+    return None if limit is None else rule_of(limit, study, folder, "for_each.budget.max_cost").rule
+
+
+def rule_of(limit: CostLimit, study: Study, folder: Path, key: str = "budget.max_cost") -> CostRule:
+    """Returns the rule that a limit of the cost is.
+
+    Args:
+        limit: The limit.
+        study: The study.
+        folder: Where the price table is looked for, and in the folders above.
+        key: The key of the limit, for errors.
+
+    Raises:
+        RunError, ProjectError: As for `cost_rule`.
+    """
     # Few studies have one.
     from kftune.spec.prices import PRICES_FILE, node_type_of, prices_above  # noqa: PLC0415
     from kftune.stopping.max_cost import MaxCost  # noqa: PLC0415
 
     if limit.per_hour is not None:
         return CostRule(MaxCost(limit=limit.limit, per_hour=limit.per_hour), "")
-    instead = f"write budget.max_cost: {{limit: {limit.limit:g}, per_hour: PRICE OF ONE TRIAL}}"
+    instead = f"write {key}: {{limit: {limit.limit:g}, per_hour: PRICE OF ONE TRIAL}}"
     table = prices_above(folder)
     if table is None:
         raise RunError(
-            f"budget.max_cost needs the price of a trial's hour, but there is no {PRICES_FILE} in {folder} or above; "
+            f"{key} needs the price of a trial's hour, but there is no {PRICES_FILE} in {folder} or above; "
             f"write one with cpu_hour, memory_gib_hour and gpu_hour, or {instead}"
         )
     rate = table.rate(study.step.resources, node_type_of(study.step))
     if rate.value is None:
-        raise RunError(
-            f"budget.max_cost needs the price of a trial's hour, but {'; '.join(rate.missing)}; add it, or {instead}"
-        )
+        raise RunError(f"{key} needs the price of a trial's hour, but {'; '.join(rate.missing)}; add it, or {instead}")
     if not rate.value:
         raise RunError(
-            f"budget.max_cost ends a study at a sum, but by {table.path} its trials cost nothing; remove max_cost, or "
-            f"{instead}"
+            f"{key} ends a study at a sum, but by {table.path} its trials cost nothing; remove max_cost, or {instead}"
         )
     per_hour = rate.value * study.step.resources.nodes
     return CostRule(MaxCost(limit=limit.limit, per_hour=per_hour), table.prices.currency)
