@@ -14,7 +14,6 @@ from kftune.local.entities.events import EntitiesFinished, EntitiesStarted, Voic
 from kftune.local.entities.outcome import EntitiesOutcome, EntityEnd, outcome_of
 from kftune.local.entities.part import Common, EntityRun
 from kftune.local.entities.scheduler import End, Scheduler, SharedLimits
-from kftune.local.entities.spending import Spending
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime
@@ -226,7 +225,6 @@ class _Run:
         scheduler = Scheduler(
             runs,
             self._limits(runs, shared.parallel),
-            Spending(self._rule, self._spent(runs)),
             listener=common.listener,
             interrupts=interrupts,
             note=lambda text: None if on_event is None else on_event(Note(text)),
@@ -269,14 +267,20 @@ class _Run:
             if is_over and not (common.retry_failed and scan.failed):
                 continue
             unfinished = scan.places > scan.finished or (common.retry_failed and scan.failed > 0)
-            places, failed = (0, 0) if common.fresh else (scan.places, scan.failed)
-            runs.append(EntityRun(entity, index, places=places, failed=failed, unfinished=unfinished, common=common))
+            if common.fresh:
+                scan = _Scan(NOT_STARTED, {}, None, [])
+            runs.append(
+                EntityRun(
+                    entity,
+                    index,
+                    places=scan.places,
+                    failed=scan.failed,
+                    unfinished=unfinished,
+                    trial_seconds=scan.trial_seconds,
+                    common=common,
+                )
+            )
         return runs
-
-    def _spent(self, runs: Sequence[EntityRun]) -> float:
-        """Returns how long the trials of earlier runs took that still count."""
-        fresh = {run.entity.name for run in runs} if self._fresh else set()
-        return sum(scan.trial_seconds for name, scan in self._scans.items() if name not in fresh)
 
     def _limits(self, runs: Sequence[EntityRun], parallel: int) -> SharedLimits:
         budget, names = self._each.budget, {run.entity.name for run in runs}
@@ -289,6 +293,8 @@ class _Run:
             others_failed=sum(scan.failed for scan in others),
             seconds=self._seconds,
             parallel=parallel,
+            others_trial_seconds=sum(scan.trial_seconds for scan in others),
+            max_cost=self._rule,
         )
 
     def _started(self, parallel: int) -> EntitiesStarted:
