@@ -155,7 +155,7 @@ MISTAKES = {
     "both": ({"items": ["a"], "file": "circuits.yaml"}, {}, "got both"),
     "neither": ({"budget": {"max_trials": 3}}, {}, "got neither"),
     "at without a file": ({"items": ["a"], "at": "*"}, {}, "for_each has items"),
-    "twice": (["a", "b", "a"], {}, "for_each.items.2: each entity has a name of its own, but 'a' is there twice"),
+    "twice": (["a", "b", "a"], {}, "for_each.items.2: no two entities have the same name, but 'a' is there twice"),
     "no name": ([{}], {}, "but got {}"),
     "a number with a fraction": ([1.5], {}, "but got 1.5"),
     "a name on two lines": (

@@ -50,19 +50,23 @@ def prepared(
     from kftune.local.entities.run import run_entities
     from kftune.local.views import entities_view
 
+    each = study.for_each
+    if each is None:
+        raise UsageError(f"{arguments.file} has no for_each")
     if arguments.at is not None:
         raise UsageError("each entity has its own place in the file of --baseline-from; leave out --at")
+    first = study.for_entity((arguments.entity or [each.entities[0].name])[0])
     outcomes: list[EntitiesOutcome] = []
 
-    def prepare(each: Study) -> Study:
-        if each.apply is None and not (arguments.baseline or arguments.baseline_from or arguments.map):
-            return each
+    def prepare(name: str, study: Study) -> Study:
+        if study.apply is None and not (arguments.baseline or arguments.baseline_from or arguments.map):
+            return study
         from kftune.cli.around_run import prepared as with_present_values
 
-        return with_present_values(each, arguments)
+        at = each.entity(name).path if arguments.baseline_from else None
+        return with_present_values(study, argparse.Namespace(**{**vars(arguments), "at": at}))
 
     def go(on_event: OnEvent) -> int:
-        first = study.for_entity(arguments.entity[0] if arguments.entity else study.for_each.entities[0].name)  # type: ignore[union-attr]
         outcome = run_entities(
             study,
             folder,

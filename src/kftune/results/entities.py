@@ -15,13 +15,10 @@ from typing import Any, NamedTuple
 
 from kftune.errors import StoreError, UnknownNameError
 from kftune.files import write_text
-from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.layout import ASIDE, INDEX, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.reading import Results, is_begun, open_results
 from kftune.results.records import Trial
-
-INDEX = "entities.json"
-"""The file that says which entity has which folder."""
 
 STATE = "state.json"
 """The file with what ended the last run, and how long all runs took together."""
@@ -248,6 +245,25 @@ class EntitiesFolder:
         return StoreError(f"{INDEX} cannot be read: {why}", str(self.path))
 
 
+def check_alone(folder: Path, *, several: bool) -> None:
+    """Checks that a folder does not mix the results of one study with those of a study for each entity.
+
+    Args:
+        folder: Where a run is to write.
+        several: Whether it is a run for several entities.
+
+    Raises:
+        StoreError: The folder has results of the other kind.
+    """
+    if several and RunFolder(folder).database.is_file():
+        what = "one study, and a run for several entities needs a folder of its own"
+    elif not several and EntitiesFolder(folder).exists:
+        what = "several entities, and a run of one study needs a folder of its own"
+    else:
+        return
+    raise StoreError(f"the results here are those of {what}; give another one (--dir), or change the name", str(folder))
+
+
 def with_folders(entities: Sequence[tuple[str, str]], earlier: Iterable[Listed] = ()) -> list[Listed]:
     """Returns entities with the names of their folders; those of earlier runs that are not among them come last.
 
@@ -275,13 +291,3 @@ def folder_name(entity: str) -> str:
         return "+".join(parts)
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", entity).strip("-")[:_LONGEST]
     return f"{readable}++{hashlib.sha256(entity.encode(errors='surrogatepass')).hexdigest()[:12]}"
-
-
-def entities_above(folder: Path) -> EntitiesFolder | None:
-    """Returns the folder of all entities, if a folder is that of one of them.
-
-    Args:
-        folder: The folder of a study's results.
-    """
-    above = EntitiesFolder(folder.absolute().parent)
-    return above if above.exists else None

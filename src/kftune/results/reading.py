@@ -179,8 +179,12 @@ class Results(Trials):
         return [TargetResult(**target) for target in json.loads(self._stored("targets") or "[]")]
 
     def writer(self) -> str | None:
-        """Returns the number of the process that writes these results now, as text; None if no run goes on."""
-        return writer_of(self.folder.lock)
+        """Returns the number of the process that writes these results now, as text; None if no run goes on.
+
+        A run for several entities opens the results of each only while it needs them.
+        """
+        above = self.folder.lock_above
+        return writer_of(self.folder.lock) or (None if above is None else writer_of(above))
 
     def close(self) -> None:
         """Closes the file."""

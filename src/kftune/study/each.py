@@ -22,7 +22,7 @@ _PLACES = "values, apply, and command, args, env, working_dir and data of the st
 def study_of(study: Study, entity: Entity) -> Study:
     """Returns the study of one entity: with its values in place of the references, and without `for_each`.
 
-    Its name ends with that of the entity. If the study has a seed, each entity has one of its own, made from it.
+    Its name ends with that of the entity. If the study has a seed, the seed of each entity is made from it.
 
     Args:
         study: The study for each entity.

@@ -101,7 +101,7 @@ def _root(path: Path) -> Node:
 
 
 def _levels(root: Node, path: Path) -> int:
-    """Returns how many keys lead to an entity: to the first mappings with values that are no mappings."""
+    """Returns how many keys lead to an entity: to the first mappings with values that are not mappings."""
     level, nodes = 1, [root]
     while True:
         entries = [_resolved(value) for node in nodes for _, value in _pairs(node, path)]
@@ -127,7 +127,7 @@ def _pairs(node: Node, path: Path) -> list[tuple[str, Node]]:
     found = []
     for key, value in node.pairs:
         if key.is_merge or key.text is None:
-            what = "<<" if key.is_merge else "a key that is no text"
+            what = "<<" if key.is_merge else "a key that is not a text"
             raise YamlError(f"entities stand here with their names, but this is {what}", str(path), *key.place)
         found.append((key.text, value))
     return found
@@ -202,7 +202,7 @@ def _checked(found: Sequence[Entity], place: Callable[[int], tuple[str | int, ..
                 place(index),
             )
         if name in seen:
-            raise PartError(f"each entity has a name of its own, but {name!r} is there twice", place(index))
+            raise PartError(f"no two entities have the same name, but {name!r} is there twice", place(index))
         seen[name] = entity
     return tuple(found)
 
@@ -247,7 +247,7 @@ def filled_text(text: str, entity: Entity) -> str:
         entity: The entity.
 
     Raises:
-        PartError: As for `filled`, or the value of a reference is no text or number.
+        PartError: As for `filled`, or the value of a reference is not a text or number.
     """
     if "${" not in text:
         return text

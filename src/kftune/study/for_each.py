@@ -1,4 +1,4 @@
-"""`ForEach`: the entities that a study is run for, each with trials of its own, and the budget that they share."""
+"""`ForEach`: the entities that a study is run for, each with its own trials, and the budget that they share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ForEach(Part):
     """The entities: a list, or those of a YAML file. ``${entity}`` is the name of one, ``${entity.KEY}`` a value."""
 
     items: _Items = ()
-    """The entities: names, or mappings whose key ``name`` (without it, whose first key) is the name."""
+    """The entities: names, or mappings whose key ``name`` (or, without it, the first key) is the name."""
     file: str | None = None
     """A YAML file of entities instead; its path is relative to the study file."""
     at: str | None = None

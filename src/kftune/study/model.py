@@ -81,7 +81,7 @@ class Study(Part):
     step: Step
     """What each trial runs."""
     for_each: EachEntity | None = None
-    """The entities, such as circuits, each of which has trials of its own: a YAML file, or a list."""
+    """The entities, such as circuits, each of which has its own trials: a YAML file, or a list."""
     points: tuple[dict[str, Any], ...] = ()
     """Values to try first, by dotted name; missing ones take their defaults. Not on Katib."""
     apply: Apply | None = None

@@ -91,7 +91,8 @@ def outcome_of(end: End, entities: Mapping[str, EntityEnd], most: int) -> Entiti
 
 def _message(found: EntitiesOutcome, most: int) -> str:
     finished = sum(count for state, count in found.counts.items() if state in FINISHED)
-    trials = f"{finished} of {most} trials of {len(found.entities)} entities"
+    count = len(found.entities)
+    trials = f"{finished} of {most} trials of {count} {'entity' if count == 1 else 'entities'}"
     parts = [
         {
             "Completed": f"{trials} have finished",

@@ -36,7 +36,7 @@ class Common:
         shared: What starts their trials, and the GPUs.
         interrupts: Counts Ctrl-C and requests to stop.
         listener: Listens to all trials.
-        emitter: What takes the events of each; None if nobody wants to know.
+        emitter: What takes the events of each; None for none.
         on_event: Called with notes about how processes start.
         runtime: What trials run in.
         containers: How they run in containers.
@@ -141,7 +141,7 @@ class EntityRun:
         return engine.start_next(more=more or engine.starts_again)
 
     def recount(self) -> None:
-        """Counts its trials anew."""
+        """Counts its trials again."""
         if self._engine is not None:
             self.places, self.failed = self._engine.places, self._engine.failed
 

@@ -24,7 +24,7 @@ from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.trials import SharedTrials, TrialContainers, data_of
 from kftune.results import FINISHED, Trial
-from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, with_folders
+from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, check_alone, with_folders
 from kftune.results.lock import take_lock
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import check_same_study
@@ -34,8 +34,8 @@ from kftune.study.for_each import ForEach
 
 _OVER = ("MaxTrialsReached", "GoalReached", "SearchSpaceExhausted", "StoppingRule")
 
-Prepare = Callable[[Study], Study]
-"""Changes the study of an entity before it runs, such as by a first point."""
+Prepare = Callable[[str, Study], Study]
+"""Changes the study of the entity of that name before it runs, such as by a first point."""
 
 
 def run_entities(
@@ -52,7 +52,7 @@ def run_entities(
     strict: bool = False,
     fresh: bool = False,
     retry_failed: bool = False,
-    prepare: Prepare = lambda study: study,
+    prepare: Prepare = lambda name, study: study,
 ) -> EntitiesOutcome:
     """Runs a study for each of its entities here, in one loop, until all are over or what they share is used up.
 
@@ -86,9 +86,10 @@ def run_entities(
         raise StudyError(f"a run for several entities needs a study with for_each, but {study.name!r} has none")
     chosen = [each.entity(name).name for name in entities] or [entity.name for entity in each.entities]
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
-    studies = {name: prepare(study.for_entity(name)) for name in dict.fromkeys(chosen)}
+    studies = {name: prepare(name, study.for_entity(name)) for name in dict.fromkeys(chosen)}
     _check(studies, place, runtime)
     results = EntitiesFolder(Path(folder).resolve())
+    check_alone(results.path, several=True)
     lock = take_lock(results.lock)
     try:
         if fresh and not entities and results.exists:

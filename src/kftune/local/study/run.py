@@ -30,6 +30,7 @@ from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
 from kftune.results import Aim, Meta, RunFolder, TrackedMetric, slug
+from kftune.results.entities import check_alone
 from kftune.results.store import Store
 from kftune.stopping import TrialRule
 from kftune.stopping.rules import key_of
@@ -84,6 +85,7 @@ def run_study(
     check_runs_here(study.algorithm.name)
     check_allowed(study)
     path = Path(folder).resolve()
+    check_alone(path, several=False)
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     if runtime == "process":  # an image may have other models
         check_model(study, place)
