@@ -18,7 +18,7 @@ from kftune.render import render
 from kftune.study import load_study
 
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.katib.yaml"))
-ARGO = sorted((ROOT / "manifests").glob("*/base/*.argo.yaml"))
+ARGO = sorted((*(ROOT / "manifests").glob("*/base/*.argo.yaml"), *(ROOT / "manifests").glob("*/*.argo.yaml")))
 
 
 def _source_of(manifest: Path, target: str) -> Path:
@@ -31,6 +31,10 @@ def _id(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def _documents(manifest: Path) -> list[Any]:
+    return [*yaml_text.load_all(manifest.read_text(encoding="utf-8"))]
+
+
 def test_there_are_manifests() -> None:
     assert MANIFESTS
     assert ARGO
@@ -38,19 +42,20 @@ def test_there_are_manifests() -> None:
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=_id)
 def test_a_manifest_is_what_its_study_renders_to(manifest: Path) -> None:
-    assert [yaml_text.load_file(manifest)] == render(load_study(_source_of(manifest, "katib")), "katib").documents
+    assert _documents(manifest) == render(load_study(_source_of(manifest, "katib")), "katib").documents
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=_id)
 def test_katibs_own_model_takes_a_manifest_and_loses_no_key(manifest: Path) -> None:
-    experiment = yaml_text.load_file(manifest)
-    taken = V1beta1Experiment.model_validate(experiment)
-    assert taken.model_dump(by_alias=True, exclude_none=True, mode="json") == experiment
+    for experiment in _documents(manifest):
+        taken = V1beta1Experiment.model_validate(experiment)
+        assert taken.model_dump(by_alias=True, exclude_none=True, mode="json") == experiment
 
 
 def _run_of(manifest: Path) -> Path:
-    """The Workflow beside a set, which is created and not applied."""
-    return manifest.parents[1] / manifest.name.replace(".argo.", ".argo-run.")
+    """The Workflow beside a manifest, or beside its set: it is created and not applied."""
+    folder = manifest.parents[1] if manifest.parent.name == "base" else manifest.parent
+    return folder / manifest.name.replace(".argo.", ".argo-run.")
 
 
 @pytest.mark.parametrize("manifest", ARGO, ids=_id)

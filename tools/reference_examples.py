@@ -41,7 +41,7 @@ for_each:
 for_each:
   file: circuits.yaml
   at: PLANT001/*
-  budget: {max_trials: 60, parallel: 4, wall_clock: 8h, max_failed: 20}
+  budget: {max_trials: 60, parallel: 4, wall_clock: 8h, max_failed: 20, max_cost: 100}
 values: {circuit: "${entity}"}
 """,
     "apply": """
@@ -62,6 +62,9 @@ budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_cl
 step:
   command: [python, train.py]
   arguments: {names: dashes, style: --name value, booleans: flag-no, nulls: omit}
+""",
+    "budget.max_cost": """
+budget: {max_trials: 40, max_cost: {limit: 50, per_hour: 1.2}}
 """,
     "budget.retries": """
 budget: {max_trials: 40, retries: {failed: 1, lost: 2, out_of_memory: smaller}}

@@ -123,6 +123,21 @@ EDITS = {
     "tune: no such study": Edit("study: study.yaml", "study: studdy.yaml"),
     "tune: a mistake in the study": Edit("study: study.yaml", "study: wrong.yaml"),
     "tune: an override of an unknown key": Edit("budget.max_trials=2", "budget.max_trails=2"),
+    "tune: entities in the command": Edit(
+        "[budget.max_trials=2]", "['for_each=[a, b]', 'step.command=[python, train.py, \"${entity}\"]']"
+    ),
+    "tune: entities of another type each": Edit(
+        "[budget.max_trials=2]",
+        "['for_each=[{name: a, n: 1}, {name: b, n: x}]', 'values.units=${entity.n}']",
+    ),
+    "tune: entities and a loop": Edit(
+        "[budget.max_trials=2]\n",
+        "['for_each=[a, b]', 'step.args=[\"--site=${entity}\"]']\n    for_each: plants\n",
+    ),
+    "tune: entities with more trials than they share": Edit(
+        "[budget.max_trials=2]",
+        "['for_each={items: [a, b], budget: {max_trials: 5}}', 'step.args=[\"--site=${entity}\"]']",
+    ),
     "tune: a command of its own": Edit("    study: study.yaml\n", "    study: study.yaml\n    module: net.train\n"),
     "tune: arguments of its own": Edit(
         "    study: study.yaml\n", "    study: study.yaml\n    arguments: {names: dashes}\n"

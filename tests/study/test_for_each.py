@@ -12,6 +12,7 @@ from study_examples import toy
 from kftune import render
 from kftune.applying import Target
 from kftune.errors import StudyError, UnknownNameError
+from kftune.importers.outward import write_foreign
 from kftune.study import Study, load_study, study_from_dict
 from kftune.yaml_text.paths import parts_of, path_of
 
@@ -228,7 +229,7 @@ def test_an_unknown_entity_has_a_near_name(circuits):
 def test_a_target_that_renders_one_study_refuses_entities():
     whole = toy(for_each=["a", "b"], step={"command": ["x", "${entity}"], "image": "registry.example/toy:1"})
     with pytest.raises(StudyError, match="one for each of 2 entities"):
-        render(whole, "katib")
+        write_foreign("azureml", whole)
     assert render(whole.for_entity("b"), "katib").documents[0]["metadata"]["name"].startswith("toy-b-")
 
 

@@ -14,6 +14,7 @@ from kftune.api.tuned import Best, Tuned
 from kftune.errors import RunError, UsageError
 from kftune.hparams import Hparams
 from kftune.local.samplers import Suggestion, check_allowed, check_runs_here, make_sampler
+from kftune.local.study.cost_limit import cost_rule
 from kftune.local.study.events import now
 from kftune.local.study.progress import Progress, Reason
 from kftune.local.study.reader import StudyReader
@@ -81,6 +82,7 @@ class AskTell(Generic[H]):
         check_allowed(study)
         _check(study)
         self.study, self.folder = study, folder.resolve()
+        self._limit = cost_rule(study, Path.cwd())
         self._out: dict[int, _Out[H]] = {}
         self._exhausted = False
         keep = study.algorithm.seed is None
@@ -106,7 +108,7 @@ class AskTell(Generic[H]):
             trials=unfinished(earlier, failed_too=False),
             others=meta.objectives[1:],
         )
-        self._plan = study_plan(study, meta)
+        self._plan = study_plan(study, meta, self._limit)
         self._origin = meta.origin("", str(revision_of(Path.cwd())))
         self._judge = Judge(self._plan.rules, meta, lambda: store.active_seconds)
         self._again = Retries(self._plan.retries, None, self._sampler, earlier)

@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train a model on this machine, with config files and overrides",
     "import": "write a study from the search of another system",
     "show": "print what a study or pipeline searches, runs and needs",
+    "cost": "print what a study or pipeline costs before it starts: hours, money, pods",
     "run": "run a study, a pipeline or a Katib Experiment on this machine",
     "experiments": "run a list of named experiments on this machine, or write it as a Katib Experiment",
     "pipeline": "run a pipeline on this machine, show the steps of its latest run, or the log of one",
@@ -38,7 +39,7 @@ COMMANDS = {
     "prune": "remove logs and outputs of trials and runs that are not needed any more",
     "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "print the JSON Schema of a study, pipeline, project or experiment list, or of the output of lint",
+    "schema": "print the JSON Schema of a study, pipeline, project, price table or experiment list, or of lint",
 }
 
 # What other tools call their commands -> what to write here.
@@ -65,6 +66,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("build", "image"), "kftune images build"),
     **dict.fromkeys(("convert", "migrate", "from"), "kftune import SYSTEM FILE"),
     **dict.fromkeys(("bundle", "archive", "backup", "zip"), "kftune export STUDY --bundle FILE.zip"),
+    **dict.fromkeys(("price", "prices", "costs", "estimate", "budget", "plan", "dry-run"), "kftune cost FILE"),
     **dict.fromkeys(("models", "classes"), "kftune registry list"),
     **dict.fromkeys(("stop", "cancel", "kill", "abort"), "Ctrl-C in the terminal of the run"),
     **dict.fromkeys(("version", "-v", "-V"), "kftune --version"),

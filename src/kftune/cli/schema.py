@@ -1,4 +1,4 @@
-"""Prints the JSON Schema of a study, pipeline, project or experiment list, or of what kftune lint --format json prints.
+"""Prints the JSON Schema of a study, pipeline, project, price table or experiment list, or of the JSON of kftune lint.
 
 An editor completes and checks a file while you type, if the file begins with this line:
   # yaml-language-server: $schema=study.schema.json
@@ -16,6 +16,7 @@ _MODULES = {
     "study": "kftune.study.schema",
     "pipeline": "kftune.pipeline.schema",
     "project": "kftune.project.model",
+    "prices": "kftune.spec.prices",
     "experiments": "kftune.experiments.file",
     "lint": "kftune.lint.schema",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from kftune.cli.arguments import a_path
@@ -43,8 +44,25 @@ def run(arguments: argparse.Namespace) -> int:
     study = load_study(arguments.file, arguments.overrides)
     if arguments.entity is not None:
         study = study.for_entity(arguments.entity)
-    _print(_facts(study), _text(study), arguments.format)
+    _print(_facts(study), _text(study, _cost(study, arguments.file)), arguments.format)
     return 0
+
+
+def _cost(study: Study, file: Path) -> list[str]:
+    """Returns a line with what a study costs, if there is a price table."""
+    from kftune.spec.prices import prices_above
+
+    table = prices_above(file.parent)
+    if table is None:
+        return []
+    from kftune.cli.cost_text import short
+    from kftune.cost import study_estimate
+    from kftune.cost.times import times_of_run
+    from kftune.results import slug
+    from kftune.runs import RUNS
+
+    times = times_of_run(file.parent / RUNS / slug(study.name))
+    return [f"  cost       {short(study_estimate(study, times, table))}; kftune cost {file} says more"]
 
 
 def _print(facts: dict[str, Any], text: str, form: str) -> None:
@@ -124,11 +142,12 @@ def _entities(study: Study) -> list[str]:
         f"{shared.parallel or study.budget.parallel} in parallel",
         f"at most {shared.wall_clock:g} s" if shared.wall_clock else "",
         f"fails after {shared.max_failed} failed" if shared.max_failed else "",
+        f"costs at most {shared.max_cost.limit:g}" if shared.max_cost else "",
     )
     return [f"  for each   {len(names)} entities: {listed}", f"             {', '.join(filter(None, limits))} in all"]
 
 
-def _text(study: Study) -> str:
+def _text(study: Study, cost: list[str]) -> str:
     facts = _facts(study)
     searched = [[name, json.dumps(spec), _about(study, name)] for name, spec in facts["search"].items()]
     fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
@@ -138,6 +157,7 @@ def _text(study: Study) -> str:
     limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
     times = [f"{label} {seconds:g} s" for label, seconds in limited if seconds]
     of = "" if study.for_each is None else f" (of {study.for_each.entities[0].name})"
+    times += [] if budget.max_cost is None else [f"costs at most {budget.max_cost.limit:g}"]
     size = "infinitely many points" if facts["size"] is None else f"{facts['size']} points"
     return "\n".join(
         [
@@ -150,6 +170,7 @@ def _text(study: Study) -> str:
             f"  budget     {', '.join([limits, *times])}",
             *_entities(study),
             *_retries(study),
+            *cost,
             *([f"  stopping   {json.dumps(facts['stopping'])}"] if study.stopping else []),
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",

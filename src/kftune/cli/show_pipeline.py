@@ -174,12 +174,12 @@ def text(found: Mapping[str, Any]) -> str:
 
 def _place(found: Mapping[str, Any], name: str) -> list[str]:
     derived, own = found["steps"][name]["derived"], found["steps"][name]["own"]
-    only_after = derived["takes_nothing_from"]
+    only_after, loop = derived["takes_nothing_from"], own.get("for_each") or derived.get("for_each")
     takes = [other for other in derived["waits_for"] if other not in only_after]
     notes = [
         f"takes from {', '.join(takes)}" if takes else "",
         f"after {', '.join(only_after)}" if only_after else "",
-        f"for each of {_loop(found, own['for_each'])}" if "for_each" in own else "",
+        f"for each of {_loop(found, loop)}" if loop else "",
         f"when {own['when']}" if "when" in own else "",
         "may be skipped" if derived["skippable"] and "when" not in own else "",
         "always, at the end" if name == found["exit"] else "",

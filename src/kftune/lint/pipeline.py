@@ -38,7 +38,7 @@ from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, StepConfig, TuneStep, load_pipeline, pipeline_from_dict
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
-from kftune.render.tuning import tuning_of
+from kftune.render.tuning import experiment_of
 
 # Names are letters, digits and "_", and a reference is a whole value or part of a condition.
 _REFERENCE = re.compile(r"(?<!\$)\$\{parameters\.(\w+)\}")
@@ -181,7 +181,7 @@ def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document]
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
-                text = yaml_text.dump(tuning_of(node).object)
+                text = yaml_text.dump(experiment_of(node))
             except RenderError:
                 unjudged.append(name)  # the reason is reported for every target
                 continue

@@ -21,7 +21,8 @@ from kftune.local.study.run import run_study
 from kftune.local.study.trials import TrialContainers
 from kftune.local.views import View, study_view
 from kftune.pipeline import EXECUTOR_OUTPUT
-from kftune.pipeline.steps import BEST, hparam_type
+from kftune.pipeline.ports import hparam_type
+from kftune.pipeline.steps import BEST
 from kftune.results import RunFolder, Trial, open_results
 from kftune.results.page import results_page
 from kftune.results.records import UNSUCCESSFUL

@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
+from kftune.pipeline.entities import loops_of_entities
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LoopName, PipelineName, StepName
 from kftune.pipeline.part import PipelinePart
@@ -102,8 +103,11 @@ class Pipeline(PipelinePart):
     targets: PipelineTargets = PipelineTargets()
     """Options of the render targets."""
 
+    _given: tuple[dict[str, Any], dict[str, Any]] | None = PrivateAttr(None)
+
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
+        self._take_entities()
         taken = {*self.steps, *([self.exit.name] if self.exit else [])}
         if self.exit is not None and self.exit.name in self.steps:
             raise PartError(
@@ -122,6 +126,14 @@ class Pipeline(PipelinePart):
                 raise PartError(
                     f"a loop needs a step that names it: give one for_each: {name}", ("loops", name), at_key=True
                 )
+
+    def _take_entities(self) -> None:
+        """Puts tune steps whose studies have entities into loops over them."""
+        found = [*loops_of_entities(self.steps, self.loops)]
+        if found:
+            self._given = (self.steps, self.loops)
+            self.__dict__["steps"] = {**self.steps, **{each.step.name: each.step for each in found}}
+            self.__dict__["loops"] = {**self.loops, **{each.loop_name: each.loop for each in found}}
 
     @derived
     def plan(self) -> Plan:
@@ -159,8 +171,13 @@ class Pipeline(PipelinePart):
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the pipeline as in a file, without defaults."""
-        written = self.model_dump(mode="json", exclude_defaults=True, exclude={"steps", "exit"})
-        written["steps"] = {name: step.to_dict() for name, step in self.steps.items()}
+        steps, loops = self._given or (self.steps, self.loops)
+        written = self.model_dump(mode="json", exclude_defaults=True, exclude={"steps", "loops", "exit"})
+        if loops:
+            written["loops"] = {
+                name: loop.model_dump(mode="json", exclude_defaults=True) for name, loop in loops.items()
+            }
+        written["steps"] = {name: step.to_dict() for name, step in steps.items()}
         if self.exit is not None:
             written["exit"] = self.exit.to_dict()
         return written

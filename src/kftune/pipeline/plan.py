@@ -21,6 +21,9 @@ from kftune.pipeline.references import OutputReference, Reference
 from kftune.pipeline.steps import StepConfig, TuneStep
 from kftune.study import Study
 
+ENTITY_NAME, ENTITY_AS_LABEL, ENTITY_SEED = "kftune_entity", "kftune_entity_label", "kftune_entity_seed"
+"""The arguments of a tune step that runs for each entity: its name, the same as a label's value, and its seed."""
+
 
 @dataclass(frozen=True)
 class FixedValue:
@@ -43,7 +46,7 @@ class Argument:
         name: The name before the ``=``.
         type: A parameter type or an artifact type; ``list`` with `fan_in`.
         source: Where its value comes from.
-        role: Whether it is an input or a hyperparameter.
+        role: Whether it is an input, a hyperparameter, or tells a tune step about its entity; trials do not get that.
         default: Its value if its producer was skipped; None if it has none.
         optional: Whether its path is empty if its producer was skipped.
         fan_in: Whether it is a list with one value for each item of another loop, in the order of the items.
@@ -53,7 +56,7 @@ class Argument:
     name: str
     type: str
     source: FixedValue | Reference
-    role: Literal["input", "hparam"] = "input"
+    role: Literal["input", "hparam", "entity"] = "input"
     default: Any = None
     optional: bool = False
     fan_in: bool = False
@@ -107,6 +110,11 @@ class Node:
     def hparams(self) -> dict[str, Argument]:
         """The arguments that are hyperparameters."""
         return {name: given for name, given in self.arguments.items() if given.role == "hparam"}
+
+    @property
+    def about(self) -> dict[str, Argument]:
+        """The arguments that say for which entity a tune step runs."""
+        return {name: given for name, given in self.arguments.items() if given.role == "entity"}
 
     @property
     def argument_names(self) -> tuple[str, ...]:
@@ -170,6 +178,8 @@ class Node:
         fixed = {name: study.hparams.leaf(name).decode(values[name]) for name in self.hparams}
         inputs = {name: values[name] for name in self.inputs if self._is_given(name, values)}
         tokens = to_arguments(inputs, study.step.form, self.kinds)
+        if ENTITY_SEED in values:
+            study = study.replace(algorithm=study.algorithm.replace(seed=int(values[ENTITY_SEED])))
         return with_values(study.with_step(args=(*study.step.args, *tokens)), fixed)
 
     def _is_given(self, name: str, values: Mapping[str, str]) -> bool:

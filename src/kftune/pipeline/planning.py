@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kftune.errors import suggestion
+from kftune.pipeline.entities import entity_arguments
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.loop import Loop, element_type
 from kftune.pipeline.order import in_order, refuse_cycle
@@ -103,7 +104,7 @@ class _Planner:
         return Node(
             name=step.name,
             step=step,
-            arguments={**given, **{argument.name: argument for argument in searched}},
+            arguments={**given, **{argument.name: argument for argument in searched}, **entity_arguments(step)},
             outputs=step.outputs,
             condition=step.when,
             condition_types=self._compared(step, (*path, "when")),

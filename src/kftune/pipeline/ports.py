@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from kftune.errors import suggestion
+from kftune.hparams import Hparams
 from kftune.pipeline.names import PortName
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import OutputReference, Reference, read_value, write_value
@@ -303,3 +304,16 @@ else:
     OutputsField = dict[PortName, Annotated[Output, _long_form("type", dict, Output)]]
     # A name with nothing behind it is a parameter without a default, not one with the default null.
     Parameters = dict[PortName, Annotated[Parameter, _long_form("default", dict, Parameter), _empty_form]]
+
+
+_PLAIN_TYPES: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "str"}
+
+
+def hparam_type(hparams: type[Hparams], name: str) -> Any:
+    """Returns the parameter type for a hyperparameter; ``str``, its text, if no other type fits all its values.
+
+    Args:
+        hparams: The class.
+        name: The dotted name of the hyperparameter.
+    """
+    return _PLAIN_TYPES.get(hparams.leaf(name).annotation, "str")

@@ -10,10 +10,10 @@ from kftune.errors import KftuneError, suggestion
 from kftune.hparams import Hparams
 from kftune.pipeline.names import plain
 from kftune.pipeline.plan import Argument
-from kftune.pipeline.ports import Parameter, fits, is_artifact
+from kftune.pipeline.ports import Parameter, fits, hparam_type, is_artifact
 from kftune.pipeline.references import ParameterReference, Reference
 from kftune.pipeline.resolving import Path, Resolver
-from kftune.pipeline.steps import BEST, StepConfig, TuneStep, hparam_type
+from kftune.pipeline.steps import BEST, StepConfig, TuneStep
 from kftune.spec.load import keys_to
 from kftune.spec.part import PartError
 from kftune.study.values import flat_values

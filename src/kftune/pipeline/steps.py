@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -29,6 +30,7 @@ from kftune.pipeline.ports import (
     Output,
     Outputs,
     OutputsField,
+    hparam_type,
 )
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
@@ -38,7 +40,7 @@ from kftune.spec.container import Command
 from kftune.spec.labels import DnsLabel, LabelValue
 from kftune.spec.part import PartError, located
 from kftune.study import Study, load_study
-from kftune.study.each import refuse_entities
+from kftune.study.for_each import ForEach
 from kftune.study.types import HparamsClass
 
 
@@ -321,6 +323,8 @@ class TuneStep(StepConfig):
     delete: Literal["never", "succeeded", "always"] = "never"
     """Which Experiment is deleted from a cluster: none, one that succeeded (together with its run), or each."""
 
+    _entities: ForEach | None = PrivateAttr(None)
+
     @model_validator(mode="before")
     @classmethod
     def _remember_file(cls, data: Any) -> Any:
@@ -341,14 +345,23 @@ class TuneStep(StepConfig):
         super().model_post_init(context)
 
     def check_hparams(self) -> None:
-        """Checks the study only: the class is its."""
-        with located("study"):
-            refuse_entities(self.study, "a tune step")
+        """Needs no check: the class is that of the study."""
 
     @property
     def launches(self) -> bool:
         """Always: the launcher runs in its pod, and trials in others."""
         return True
+
+    @property
+    def entities(self) -> ForEach | None:
+        """The entities for each of which it runs, in a loop of its own."""
+        return self._entities
+
+    def of_entities(self, each: ForEach) -> TuneStep:
+        """Returns the step as one that runs for each of some entities."""
+        copied = self.model_copy()
+        copied._entities = each
+        return copied
 
     @property
     def hyperparameters(self) -> type[Hparams]:
@@ -376,19 +389,6 @@ class TuneStep(StepConfig):
             "metrics": Output(type="metrics", description="Metrics of the best trial"),
             "report": Output(type="html", description="All trials"),
         }
-
-
-_PLAIN_TYPES: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "str"}
-
-
-def hparam_type(hparams: type[Hparams], name: str) -> Any:
-    """Returns the parameter type for a hyperparameter; ``str``, its text, if no other type fits all its values.
-
-    Args:
-        hparams: The class.
-        name: The dotted name of the hyperparameter.
-    """
-    return _PLAIN_TYPES.get(hparams.leaf(name).annotation, "str")
 
 
 AnyStep = Annotated[

@@ -18,7 +18,6 @@ from kftune.render.katib import render_katib
 from kftune.render.rendering import Rendering, check_controls
 from kftune.render.size import check_experiment
 from kftune.study import Study
-from kftune.study.each import refuse_entities
 
 if TYPE_CHECKING:
     from kftune.pipeline import Pipeline
@@ -46,7 +45,7 @@ def render(what: Study | Pipeline | str | Path, target: str | None = None) -> Re
     Raises:
         RenderError: The target cannot express it; the message says what, why and what works.
         UnknownNameError: The target is unknown.
-        StudyError: The file has an invalid study, or the study has entities.
+        StudyError: The file has an invalid study.
         PipelineError: The file has an invalid pipeline.
         UsageError: It is neither, there is no such file, the target is for the other kind, or a pipeline has no target.
     """
@@ -55,10 +54,15 @@ def render(what: Study | Pipeline | str | Path, target: str | None = None) -> Re
     renderer = TARGETS.get("katib" if target is None else target)
     if renderer is None:
         raise _unknown(str(target), "study", TARGETS, PIPELINE_TARGETS)
-    refuse_entities(what, "the target katib")
-    rendering = renderer(what)
+    if what.for_each is None:
+        rendering = renderer(what)
+    else:
+        from kftune.render.entities import render_entities  # noqa: PLC0415 - few studies have entities
+
+        rendering = render_entities(what, renderer)
     check_controls(rendering)
-    rendering.notes.extend(check_experiment(rendering.documents[0]))
+    for document in rendering.documents:
+        rendering.notes.extend(check_experiment(document))
     return rendering
 
 

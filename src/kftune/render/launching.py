@@ -17,7 +17,7 @@ from kftune.pipeline import EXECUTOR_OUTPUT, Argument, FixedValue, Node
 from kftune.render.command import quoted
 from kftune.spec.pod import Volume
 
-_MARK = re.compile("@kftune:([A-Za-z0-9_.-]+)@")
+_MARK = re.compile("@kftune(-text)?:([A-Za-z0-9_.-]+)@")
 
 
 class Launching(NamedTuple):
@@ -79,18 +79,30 @@ def mark(name: str) -> str:
     return f"@kftune:{name}@"
 
 
+def text_mark(name: str) -> str:
+    """Returns the placeholder for a text that only the run knows, where no shell reads it."""
+    return f"@kftune-text:{name}@"
+
+
 def put_in(value: Any, texts: Mapping[str, str]) -> Any:
     """Replaces the marks in an object, or in a part of it, with the run's texts.
 
     Args:
-        value: Any JSON value; it holds marks only where a shell reads them.
+        value: Any JSON value; it holds marks only where a shell reads them, and text marks elsewhere.
         texts: Argument -> its text.
     """
     if isinstance(value, str):
-        return _MARK.sub(lambda found: quoted(texts[found[1]]) if found[1] in texts else found[0], value)
+        return _MARK.sub(lambda found: _text(found, texts), value)
     if isinstance(value, dict):
         return {key: put_in(inner, texts) for key, inner in value.items()}
     return [put_in(inner, texts) for inner in value] if isinstance(value, list) else value
+
+
+def _text(found: re.Match[str], texts: Mapping[str, str]) -> str:
+    kind, name = found.groups()
+    if name not in texts:
+        return found[0]
+    return texts[name] if kind else quoted(texts[name])
 
 
 def texts_of(arguments: Mapping[str, Argument]) -> dict[str, str]:

@@ -106,6 +106,11 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
         yield f"budget.max_failed={budget.max_failed} counts as {counts.max_failed}: there are no more trials"
     if budget.wall_clock is not None:
         yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
+    if budget.max_cost is not None:
+        yield (
+            f"Katib cannot limit what a study costs; max_cost ({budget.max_cost.limit:g}) applies to local runs only, "
+            f"and kftune cost says what the Experiment can cost at most"
+        )
     if budget.metrics_per_trial != MOST:
         yield "Katib keeps every report of a trial; metrics_per_trial applies to local runs only"
     if study.apply is not None:

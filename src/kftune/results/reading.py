@@ -33,7 +33,7 @@ from kftune.results.tables import (
     translated,
     trial_of,
 )
-from kftune.results.trials import Trials
+from kftune.results.trials import Trials, durations
 
 
 def open_results(folder: str | Path) -> Results:
@@ -162,6 +162,10 @@ class Results(Trials):
         if not self._has_curves:
             return iter(())
         return curves.read(self._connection, self.folder, self.meta, number=number, metric=metric)
+
+    def trial_seconds(self) -> float:
+        """Returns how long all trials together ran, with all their tries."""
+        return float(self._stored("trial_seconds") or sum(durations(self.trials())))
 
     def best(self, objective: int = 0) -> Trial | None:
         """Returns the best trial, the first of equal ones; None while no trial has succeeded.

@@ -14,7 +14,7 @@ from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
 from kftune.results.layout import RunFolder, slug
 from kftune.results.pareto import front_of
-from kftune.results.records import SCORED, Meta, State, Trial
+from kftune.results.records import FINISHED, SCORED, Meta, State, Trial
 
 
 class Trials(ABC):
@@ -194,6 +194,11 @@ class Recorded(Trials):
     def targets(self) -> list[TargetResult]:
         """Returns the targets of the study."""
         return list(self._targets)
+
+
+def durations(trials: Iterable[Trial]) -> list[float]:
+    """Returns how many seconds trials took that have ended, whatever their end."""
+    return [trial.duration for trial in trials if trial.state in FINISHED and trial.duration is not None]
 
 
 def best_of(trials: Iterable[Trial], direction: str) -> Trial | None:

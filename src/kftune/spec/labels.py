@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import lru_cache
 from typing import Annotated
@@ -43,6 +44,27 @@ LabelKey = Annotated[str, _KEY]
 LabelValue = Annotated[str, _VALUE]
 LabelText = Annotated[EnvText, _VALUE]
 """A label value that may also be written as a number or boolean."""
+ENTITY_LABEL = "kftune.io/entity"
+"""The label of an Experiment, its trials and their pods that says for which entity of the study they are. The
+annotation of the same name has the whole name."""
+_LONGEST_VALUE = 63
+_HASH_LENGTH = 8
+_OUTSIDE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def label_value(text: str) -> str:
+    """Returns a label's value for any text: the text itself if it is valid, otherwise a similar one with a hash.
+
+    Args:
+        text: Such as ``PLANT001/CIRCUIT01``.
+    """
+    if text and len(text) <= _LONGEST_VALUE and LABEL_VALUE.fullmatch(text):
+        return text
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    similar = _OUTSIDE.sub("-", text).strip("-_.")[: _LONGEST_VALUE - _HASH_LENGTH - 1].rstrip("-_.")
+    return f"{similar}-{mark}" if similar else mark
+
+
 # Source: Kubernetes, IsConfigMapKey; the keys of Secrets follow the same rule.
 DataKey = Annotated[
     str,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
@@ -96,6 +96,7 @@ def _no_bool(value: object) -> object:
 NO_BOOL = BeforeValidator(_no_bool)
 Count = Annotated[int, NO_BOOL]
 Number = Annotated[float, NO_BOOL]
+Money = Annotated[float, Field(gt=0), NO_BOOL]
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),

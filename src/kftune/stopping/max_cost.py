@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from kftune.spec.quantities import NO_BOOL
+from kftune.spec.quantities import Money
 from kftune.stopping.facts import StudyFacts
 from kftune.stopping.rule import StudyRule
 
 _HOUR = 3600.0
-Money = Annotated[float, Field(gt=0), NO_BOOL]
 
 
 class MaxCost(StudyRule):

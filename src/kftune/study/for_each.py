@@ -13,6 +13,7 @@ from kftune.spec.beside import find_file
 from kftune.spec.part import Part, PartError, located
 from kftune.spec.quantities import Count, Seconds
 from kftune.study.entities import Entity, entities_of
+from kftune.study.objective import CostLimitField
 
 
 class SharedBudget(Part):
@@ -24,6 +25,8 @@ class SharedBudget(Part):
     """Trials of all entities at the same time; default: budget.parallel."""
     wall_clock: Seconds | None = None
     """Longest duration of all of them together, over all runs, on this machine."""
+    max_cost: CostLimitField | None = None
+    """What the trials of all entities may cost together, over all runs, on this machine. A number is the limit."""
     max_failed: Count | None = Field(None, ge=1)
     """The run ends when this many trials of all entities have failed; default: no such limit."""
 

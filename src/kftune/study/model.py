@@ -98,7 +98,8 @@ class Study(Part):
         self.reductions  # noqa: B018
         if self.stopping:
             names = [objective.metric for objective in self.objectives]
-            check_stopping(self.stopping, names, self.reductions, self.budget.wall_clock)
+            given = [key for key in ("wall_clock", "max_cost") if getattr(self.budget, key) is not None]
+            check_stopping(self.stopping, names, self.reductions, given)
         if self.constraints:
             self.feasibility  # noqa: B018  # making it checks them
         check_algorithm(self)

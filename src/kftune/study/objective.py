@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -10,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from kftune.metrics import check_metric_name
 from kftune.metrics.curves import LEAST, MOST
 from kftune.metrics.definition import MetricDefinition
-from kftune.spec.part import Part, located
-from kftune.spec.quantities import NO_BOOL, Count, Number, Seconds
+from kftune.spec.part import Part, PartError, located
+from kftune.spec.quantities import NO_BOOL, Count, Money, Number, Seconds
 from kftune.study.retries import NO_RETRIES, RetryBudget
 
 Direction = Literal["minimize", "maximize"]
@@ -74,6 +75,27 @@ def _or_none(retries: Any) -> Any:
     return NO_RETRIES if retries is None else retries
 
 
+def _limit(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"limit": value}
+    if isinstance(value, Mapping | CostLimit):
+        return value
+    raise PartError(f"must be a sum such as 50, or a mapping with limit and per_hour, but got {value!r}")
+
+
+class CostLimit(Part):
+    """What all trials of a study may cost together."""
+
+    limit: Money
+    """The sum, in the currency of the prices."""
+    per_hour: Money | None = None
+    """What one hour of one trial costs; default: what its resources cost by the price table, ``prices.yaml``."""
+
+
+CostLimitField = Annotated[CostLimit, BeforeValidator(_limit, json_schema_input_type=Money | CostLimit)]
+"""`CostLimit`, or its sum alone."""
+
+
 class Budget(Part):
     """The limits of a study."""
 
@@ -88,6 +110,8 @@ class Budget(Part):
     TrainJob from its creation."""
     wall_clock: Seconds | None = None
     """Longest duration of the study, on this machine; Katib has none."""
+    max_cost: CostLimitField | None = None
+    """What all trials may cost together, on this machine; Katib has no such limit. A number is the limit."""
     retries: Annotated[RetryBudget, BeforeValidator(_or_none, json_schema_input_type=RetryBudget | None)] = NO_RETRIES
     """How often a trial runs again after a failure, the loss of its node, or for want of memory; null: never."""
     metrics_per_trial: Count = Field(MOST, ge=LEAST)

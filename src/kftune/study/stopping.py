@@ -14,7 +14,7 @@ def check_stopping(
     rules: Sequence[Rule],
     objectives: Sequence[str],
     metrics: Collection[str],
-    wall_clock: float | None = None,
+    budget: Collection[str] = (),
 ) -> None:
     """Checks that the rules fit the study.
 
@@ -22,7 +22,7 @@ def check_stopping(
         rules: The study's rules.
         objectives: The names of the objectives.
         metrics: The names of all metrics, the objectives included.
-        wall_clock: The budget's wall clock.
+        budget: Which of the rules the study's budget has too.
 
     Raises:
         PartError: They do not.
@@ -43,8 +43,8 @@ def check_stopping(
                 f"brings something new into the Pareto set; remove min_delta",
                 (*path, "min_delta"),
             )
-        if key == "wall_clock" and wall_clock is not None:
-            raise PartError("budget.wall_clock is given too, which means the same; remove one of them", path)
+        if key in budget:
+            raise PartError(f"budget.{key} is given too, which means the same; remove one of them", path)
     for kind in ("wall_clock", "target"):
         if keys.count(kind) > 1:
             raise PartError(f"{kind} is given {keys.count(kind)} times; a study has one", ("stopping",))

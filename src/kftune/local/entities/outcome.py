@@ -40,7 +40,7 @@ class EntitiesOutcome(NamedTuple):
 
     Attributes:
         state: Succeeded, Failed (the study of an entity has failed, or none has a result) or Interrupted.
-        reason: What ended the run: Completed, SharedBudget, WallClock, MaxFailedReached or Interrupted.
+        reason: What ended the run: Completed, SharedBudget, MaxCostReached, WallClock, MaxFailedReached or Interrupted.
         message: The reason as a sentence.
         entities: Name of each entity -> how its study ended.
     """
@@ -97,6 +97,7 @@ def _message(found: EntitiesOutcome, most: int) -> str:
         {
             "Completed": f"{trials} have finished",
             "SharedBudget": f"{trials} have finished; the budget of all entities is used up",
+            "MaxCostReached": f"the trials of all entities have cost for_each.budget.max_cost, after {trials}",
             "WallClock": f"the wall clock of all entities has run out after {trials}",
             "MaxFailedReached": f"too many trials have failed (for_each.budget.max_failed), after {trials}",
             "Interrupted": f"interrupted after {trials}; the same command resumes the run",

@@ -9,6 +9,7 @@ from pathlib import Path
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.start import Runtime
+from kftune.local.study.cost_limit import cost_rule
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import Note, OnEvent
 from kftune.local.study.progress import Outcome, Reason
@@ -68,6 +69,7 @@ class EntityRun:
         places: How many trials it has from earlier runs.
         failed: How many of them have failed.
         unfinished: Whether some of them run again.
+        trial_seconds: How long they took.
         common: What it shares with the others.
 
     Attributes:
@@ -82,7 +84,15 @@ class EntityRun:
     """
 
     def __init__(
-        self, entity: Listed, index: int, *, places: int, failed: int, unfinished: bool, common: Common
+        self,
+        entity: Listed,
+        index: int,
+        *,
+        places: int,
+        failed: int,
+        unfinished: bool,
+        trial_seconds: float,
+        common: Common,
     ) -> None:
         self.entity = entity
         self.index = index
@@ -92,6 +102,7 @@ class EntityRun:
         self.queued = False
         self.ending: Reason | None = None
         self.outcome: Outcome | None = None
+        self._trial_seconds = trial_seconds
         self._common = common
         self._engine: StudyEngine | None = None
         self._store: Store | None = None
@@ -101,6 +112,11 @@ class EntityRun:
     def is_open(self) -> bool:
         """Whether its study was opened, and has not ended."""
         return self._engine is not None
+
+    @property
+    def trial_seconds(self) -> float:
+        """How long its trials took, with those that run."""
+        return self._trial_seconds if self._engine is None else self._engine.trial_seconds
 
     @property
     def engine(self) -> StudyEngine:
@@ -154,7 +170,7 @@ class EntityRun:
 
     def close(self) -> None:
         """Closes it, however the run ends."""
-        store, trials = self._store, self._trials
+        store, trials, self._trial_seconds = self._store, self._trials, self.trial_seconds
         self._engine = self._store = self._trials = None
         if trials is not None:
             trials.close()
@@ -189,6 +205,7 @@ class EntityRun:
             store,
             trials,
             None if common.emitter is None else common.emitter(name),
+            limit=cost_rule(study, common.place),
             strict=common.strict,
             retry_failed=common.retry_failed,
         )

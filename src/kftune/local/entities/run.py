@@ -18,6 +18,7 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime
 from kftune.local.samplers import check_allowed, check_runs_here
+from kftune.local.study.cost_limit import cost_rule, shared_rule
 from kftune.local.study.events import Event, Note, OnEvent
 from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
@@ -113,6 +114,7 @@ def _check(studies: dict[str, Study], place: Path, runtime: Runtime) -> None:
     """Checks that the studies can run here, before the first of them does."""
     first = next(iter(studies.values()))
     check_runs_here(first.algorithm.name)
+    cost_rule(first, place)
     if runtime == "process":
         check_model(first, place)
     for name, study in studies.items():
@@ -130,6 +132,7 @@ class _Scan(NamedTuple):
     counts: dict[str, int]
     best: Trial | None
     running: list[Trial]
+    trial_seconds: float = 0.0
 
     @property
     def places(self) -> int:
@@ -163,6 +166,7 @@ class _Run:
         self._studies = studies
         self._place = place
         self._fresh = fresh
+        self._rule = shared_rule(study, place)
         earlier = results.entities() if results.exists else []
         self._listed = with_folders([(entity.name, entity.path) for entity in each.entities], earlier)
         self._scans = {entity.name: self._scan(entity) for entity in self._listed}
@@ -254,7 +258,8 @@ class _Run:
             counts = dict(opened.counts().items())
             state, best = opened.reason() or STOPPED, opened.best()
             running = [trial for trial in opened.trials() if trial.pid] if "Running" in counts else []
-            return _Scan(state, {str(name): count for name, count in counts.items()}, best, running)
+            known = {str(name): count for name, count in counts.items()}
+            return _Scan(state, known, best, running, opened.trial_seconds())
 
     def _runs(self, common: Common) -> list[EntityRun]:
         """Returns the studies that are not over."""
@@ -267,8 +272,19 @@ class _Run:
             if is_over and not (common.retry_failed and scan.failed):
                 continue
             unfinished = scan.places > scan.finished or (common.retry_failed and scan.failed > 0)
-            places, failed = (0, 0) if common.fresh else (scan.places, scan.failed)
-            runs.append(EntityRun(entity, index, places=places, failed=failed, unfinished=unfinished, common=common))
+            if common.fresh:
+                scan = _Scan(NOT_STARTED, {}, None, [])
+            runs.append(
+                EntityRun(
+                    entity,
+                    index,
+                    places=scan.places,
+                    failed=scan.failed,
+                    unfinished=unfinished,
+                    trial_seconds=scan.trial_seconds,
+                    common=common,
+                )
+            )
         return runs
 
     def _limits(self, runs: Sequence[EntityRun], parallel: int) -> SharedLimits:
@@ -282,6 +298,8 @@ class _Run:
             others_failed=sum(scan.failed for scan in others),
             seconds=self._seconds,
             parallel=parallel,
+            others_trial_seconds=sum(scan.trial_seconds for scan in others),
+            max_cost=self._rule,
         )
 
     def _started(self, parallel: int) -> EntitiesStarted:

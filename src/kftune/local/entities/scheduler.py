@@ -17,8 +17,11 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.study.progress import Reason
 from kftune.local.study.running import RunningTrial, attend
+from kftune.stopping.facts import StudyFacts
+from kftune.stopping.history import Histories
+from kftune.stopping.max_cost import MaxCost
 
-End = Literal["Completed", "SharedBudget", "WallClock", "MaxFailedReached", "Interrupted"]
+End = Literal["Completed", "SharedBudget", "MaxCostReached", "WallClock", "MaxFailedReached", "Interrupted"]
 """What ends a run for several entities."""
 
 # An open study has four files. A process may often have 1024, of which the trials need some.
@@ -37,6 +40,8 @@ class SharedLimits(NamedTuple):
         wall_clock: Seconds for all runs together; None sets no limit.
         others: Trials of entities that are not part of this run.
         others_failed: How many of them have failed.
+        others_trial_seconds: How long their trials took.
+        max_cost: What ends the run when all trials have cost too much; None sets no limit.
         seconds: How long earlier runs took.
         parallel: Trials at the same time.
     """
@@ -48,6 +53,8 @@ class SharedLimits(NamedTuple):
     others_failed: int
     seconds: float
     parallel: int
+    others_trial_seconds: float = 0.0
+    max_cost: MaxCost | None = None
 
 
 class Scheduler:
@@ -80,6 +87,7 @@ class Scheduler:
         self._remember = remember
         self._began = self._remembered = time.monotonic()
         self._places = limits.others + sum(run.places for run in runs)
+        self._at_rest = limits.others_trial_seconds + sum(run.trial_seconds for run in runs)
         self._failed = limits.others_failed + sum(run.failed for run in runs)
         self._queue: list[tuple[int, int, EntityRun]] = []
         self._active: dict[EntityRun, None] = {}
@@ -131,14 +139,23 @@ class Scheduler:
             return "Interrupted"
         if limits.max_failed is not None and self._failed >= limits.max_failed:
             return "MaxFailedReached"
+        if limits.max_cost is not None and limits.max_cost.over(self._facts()):
+            return "MaxCostReached"
         return "WallClock" if limits.wall_clock is not None and self.seconds >= limits.wall_clock else None
 
     def _longest(self) -> float | None:
         """Returns how long to wait at most: until time may end a study, or all of them."""
         left = [run.engine.seconds_left() for run in self._active]
+        if self._limits.max_cost is not None:
+            left.append(self._limits.max_cost.seconds_left(self._facts()))
         if self._limits.wall_clock is not None:
             left += [self._limits.wall_clock - self.seconds, _MOST_FORGOTTEN]
         return min((seconds for seconds in left if seconds is not None), default=None)
+
+    def _facts(self) -> StudyFacts:
+        """Returns how long the trials of all entities took, and how many run: what their cost is made of."""
+        seconds = self._at_rest + sum(run.trial_seconds for run in self._active)
+        return StudyFacts(Histories("", minimize=True), (), seconds, len(self._listener))
 
     # -- starting ----------------------------------------------------------------------------------------------
 
@@ -159,6 +176,7 @@ class Scheduler:
             if not more and not run.is_open and not run.unfinished:
                 self._has_more = False
                 continue
+            self._at_rest -= 0.0 if run in self._active else run.trial_seconds
             started = run.start(more=more)
             self._recount(run)
             self._idle.pop(run, None)
@@ -166,7 +184,9 @@ class Scheduler:
                 if run.engine.running:  # else it has ended at once
                     self._active[run] = None
                 self._push(run)
-            elif not run.engine.running:
+            if run not in self._active:
+                self._at_rest += run.trial_seconds
+            if not started and not run.engine.running:
                 self._no_start(run, more=more)
 
     def _no_start(self, run: EntityRun, *, more: bool) -> None:
@@ -201,6 +221,7 @@ class Scheduler:
                     run.engine.stop(run.ending)
             if not run.engine.running:
                 del self._active[run]
+                self._at_rest += run.trial_seconds
                 if run.ending is not None:
                     self._end(run, run.ending)
                     continue

@@ -25,6 +25,7 @@ from kftune.pipeline.steps import StepConfig, TuneStep
 from kftune.spec.arguments import HPARAMS_FILE
 from kftune.spec.beside import find_file
 from kftune.spec.container import SHOWN_FILE
+from kftune.study.shared_limits import not_shared
 
 INPUTS = "/kftune/inputs"
 """Where a container finds its input artifacts, by name, read-only."""
@@ -88,6 +89,10 @@ class PipelineSteps:
         several = [
             node.name for node in self.nodes if node.step.resources.nodes * node.step.resources.procs_per_node > 1
         ]
+        for node in self.nodes:
+            each = node.step.entities if isinstance(node.step, TuneStep) else None
+            if each is not None:
+                self.notes += [f"step {node.name}: {note}" for note in not_shared(each, "a pipeline")]
         if several:
             self.notes.append(f"each step is one process here; on a cluster these are several: {', '.join(several)}")
 

@@ -135,6 +135,11 @@ class StudyEngine:
             return self._start_new()
         return True
 
+    @property
+    def trial_seconds(self) -> float:
+        """How long all trials took, with all their tries and with those that run."""
+        return self._judge.trial_seconds
+
     def stop(self, reason: Reason) -> None:
         """Asks the running trials to end."""
         message = self._progress.stop_message(reason)

@@ -15,6 +15,7 @@ from kftune.local.processes.start import Runtime
 from kftune.local.samplers import Sampler, check_allowed, check_runs_here, make_sampler
 from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
+from kftune.local.study.cost_limit import CostRule, cost_rule
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
@@ -75,7 +76,7 @@ def run_study(
 
     Raises:
         StudyError: The study has entities.
-        RunError: The study cannot run here, or it refuses nearly every point.
+        RunError: The study cannot run here, it refuses nearly every point, or its `max_cost` needs an unknown price.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
@@ -88,12 +89,13 @@ def run_study(
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     if runtime == "process":  # an image may have other models
         check_model(study, place)
+    limit = cost_rule(study, place)
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
     seed = seed_of(study)
     with Store(path, study_meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
         trials.remove_leftovers(store.trials())
         plan, sampler, emit = parts_of_run(
-            study, store, trials, on_event, notes=notes, strict=strict, retry_failed=retry_failed
+            study, store, trials, on_event, limit=limit, notes=notes, strict=strict, retry_failed=retry_failed
         )
         return StudyAlone(plan, store, sampler, trials, Interrupts(), emit=emit, retry_failed=retry_failed).run()
 
@@ -112,6 +114,7 @@ def parts_of_run(
     trials: StudyTrials,
     on_event: OnEvent | None,
     *,
+    limit: CostRule | None,
     notes: Sequence[str] = (),
     strict: bool = False,
     retry_failed: bool = False,
@@ -123,6 +126,7 @@ def parts_of_run(
         store: Its results.
         trials: Starts its trials; gets the notes of the run.
         on_event: Called with each event.
+        limit: The limit of its cost.
         notes: Notes to emit at the start, before the run's own.
         strict: Refuse a study that a note would be emitted for.
         retry_failed: Run trials of earlier runs again that failed or reported no objective.
@@ -143,6 +147,8 @@ def parts_of_run(
         others=store.meta.objectives[1:],
     )
     trials.notes[:0] = [*notes, *store.notes, *_about_generations(study), *_about_rungs(study)]
+    if limit is not None and (note := limit.note(study, earlier)):
+        trials.notes.append(note)
     trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
     if strict and (trials.notes or sampler.notes):
         raise RunError("\n".join([*trials.notes, *sampler.notes]))
@@ -153,7 +159,7 @@ def parts_of_run(
     if on_event is not None:
         emit = _noting(study, store.folder, on_event)
         trials.runner.tell = lambda note: on_event(Note(note))
-    return Parts(study_plan(study, store.meta), sampler, emit)
+    return Parts(study_plan(study, store.meta, limit), sampler, emit)
 
 
 def check_model(study: Study, place: Path) -> None:
@@ -216,14 +222,16 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
     return noting_short_trials(study, noting_metrics(folder.log, more, near, cuts, emit))
 
 
-def study_plan(study: Study, meta: Meta) -> StudyPlan:
+def study_plan(study: Study, meta: Meta, limit: CostRule | None) -> StudyPlan:
     """Returns what the engine needs to know about a study.
 
     Args:
         study: The study.
         meta: What is stored of it.
+        limit: The limit of its cost.
     """
     limits = study.retry_limits
+    rules = [rule for rule in study.stopping if key_of(rule) != "wall_clock"]
     return StudyPlan(
         meta=meta,
         max_failed=study.budget.failures_allowed,
@@ -232,7 +240,7 @@ def study_plan(study: Study, meta: Meta) -> StudyPlan:
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
         restricted=study.restricted,
-        rules=[rule for rule in study.stopping if key_of(rule) != "wall_clock"],
+        rules=rules if limit is None else [*rules, limit.rule],
         retries=limits,
         smaller=smaller_values(study, limits),
     )
