@@ -36,6 +36,11 @@ def kind_of(values: Iterable[Any]) -> ColumnKind:
     return "text" if kinds <= {str} else "json"
 
 
+def utf8(text: str) -> str:
+    """Returns a text with what UTF-8 has no form for escaped, as in names of files that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def first_columns(meta: Meta) -> dict[str, str]:
     """Returns the columns before the hyperparameters, and for each the metric that it has; empty where it has none.
 

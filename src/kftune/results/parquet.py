@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kftune.errors import MissingExtraError
-from kftune.results.columns import first_columns, kind_of, typed_columns
+from kftune.results.columns import first_columns, kind_of, typed_columns, utf8
 from kftune.results.export import curves_to_rows
 from kftune.results.times import moment
 from kftune.results.trials import Trials
@@ -83,8 +83,4 @@ def _of_values(values: Sequence[Any], arrow: Any) -> pyarrow.Array:
 
 
 def _texts(values: Sequence[str | None], arrow: Any) -> pyarrow.Array:
-    """Returns a column of texts. What UTF-8 has no form for, as in names of files that are no UTF-8, is escaped."""
-    return arrow.array(
-        [None if value is None else value.encode("utf-8", "backslashreplace").decode() for value in values],
-        arrow.string(),
-    )
+    return arrow.array([None if value is None else utf8(value) for value in values], arrow.string())

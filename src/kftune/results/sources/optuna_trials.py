@@ -18,6 +18,7 @@ from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.sources.optuna_storage import StoredStudy, StoredTrial, studies_in_journal, studies_in_sqlite
+from kftune.results.times import from_local
 from kftune.results.trials import Recorded, Trials, plain_meta
 
 _STATES: dict[str, State] = {
@@ -131,8 +132,9 @@ def _record(number: int, trial: StoredTrial, metrics: Sequence[TrackedMetric]) -
         metrics=values,
         # As in Optuna, a pruned trial is never the best one.
         objective=first if is_whole and first is not None and math.isfinite(first) else None,
-        started=trial.started,
-        ended=trial.ended,
+        # Optuna writes the time of the machine, without its zone.
+        started=from_local(trial.started),
+        ended=from_local(trial.ended),
         duration=_seconds(trial),
         exit_code=None,
         message="",
