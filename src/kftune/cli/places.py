@@ -40,7 +40,8 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         dest="through",
         type=a_path,
         metavar="FILE",
-        help="with a file of trials: the study that they are of; its class gives the values their types",
+        help="with a file of trials: the study that they are of; its class gives the values their types (default: for "
+        "an Experiment, the study of its name beside it)",
     )
     parser.add_argument("--objective", metavar="NAME", help="with a CSV: the column to optimize")
     parser.add_argument("--direction", choices=["minimize", "maximize"], help="with a CSV: which values are better")
@@ -59,11 +60,20 @@ def open_given(arguments: argparse.Namespace) -> Trials:
     through: Path | None = arguments.through
     if through is None:
         found = _opened(arguments, Hints(arguments.objective, arguments.direction, arguments.study_name))
+        if found.folder is None and found.meta.experiment is not None:
+            from kftune.results.sources.beside import through_study_in
+
+            found = through_study_in(_folder_of(arguments.study), found)
     else:
         found = _typed(arguments, through)
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     return found
+
+
+def _folder_of(source: Path) -> Path:
+    """Returns the folder of a file; the current one for an address on a cluster."""
+    return source.parent if source.exists() else Path()
 
 
 def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
