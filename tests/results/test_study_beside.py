@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,14 @@ def test_of_several_studies_one_has_to_be_chosen(dump: Path, capsys):
     assert found["values"]["batch_size"] == "16"
     assert "several studies have the name of this Experiment: again.yaml, my-study.yaml" in notes
     assert best(capsys, dump, "--study", str(dump.parent / "again.yaml"))[0]["values"]["batch_size"] == 16
+
+
+def test_arguments_have_the_form_that_the_study_says(dump: Path, capsys):
+    study = dump.parent / "my-study.yaml"
+    form = "  args: [ocr]\n  arguments: {names: dashes, style: --name value}\n"
+    study.write_text(study.read_text(encoding="utf-8").replace("  args: [ocr]\n", form), encoding="utf-8")
+    assert main(["best", str(dump), "--format", "args"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("--batch-size") + 1] == "16"
+    assert main(["report", str(dump), "--format", "text"]) == 0
+    assert shlex.join(lines) in capsys.readouterr().out.splitlines()

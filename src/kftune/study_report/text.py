@@ -85,7 +85,7 @@ def _summary(content: Content, results: Trials, style: _Style) -> str:
         else "best"
     )
     return "\n".join(
-        [*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), _visible(best_argv(trial))]
+        [*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), _visible(best_argv(trial, meta))]
     )
 
 
