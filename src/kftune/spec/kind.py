@@ -51,6 +51,7 @@ _SUFFIXES = {".yaml", ".yml", ".json", ""}
 _OTHER_FILES = {
     ".py": "a Python script, not YAML; give the study that runs it",
     ".ipynb": "a notebook, not YAML; give a study",
+    ".parquet": "a Parquet file, which kftune only writes; give the JSON of kftune results, or a study",
     ".sh": "a shell script, not YAML; give the study that runs it",
 }
 
