@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from foreign_files import EXAMPLES, NAMES, imported, system_of
@@ -125,7 +126,7 @@ def test_the_report_names_the_command_that_counts(tmp_path: Path):
 
 def test_the_resource_of_hyperband_has_the_range_that_katib_gives_it(tmp_path: Path):
     text = (EXAMPLES / "katib-median-stop.yaml").read_text(encoding="utf-8")
-    whole = yaml_text.load(text)
+    whole: Any = yaml_text.load(text)
     epochs = {"name": "num-epochs", "parameterType": "int", "feasibleSpace": {"min": "1", "max": "1"}}
     settings = {"resource_name": "num-epochs", "r_l": "9", "eta": "3"}
     whole["metadata"]["name"] = "rungs"
@@ -147,7 +148,7 @@ def test_the_resource_of_hyperband_has_the_range_that_katib_gives_it(tmp_path: P
 
 def test_arguments_of_an_image_with_its_own_command_are_arguments(tmp_path: Path):
     text = (EXAMPLES / "katib-median-stop.yaml").read_text(encoding="utf-8")
-    whole = yaml_text.load(text)
+    whole: Any = yaml_text.load(text)
     whole["metadata"]["name"] = "own-command"
     (container,) = whole["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
     container["args"] = ["--job=train", "--lr=${trialParameters.learningRate}"]

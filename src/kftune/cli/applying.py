@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kftune.cli.arguments import a_path
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trials
+from kftune.runs import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.hparams import Hparams
@@ -104,7 +105,7 @@ def study_of(arguments: argparse.Namespace) -> Study | None:
     from kftune.spec.kind import kind_of_file
 
     path: Path = arguments.through or arguments.study
-    is_yaml = path.is_file() and path.suffix in (".yaml", ".yml")
+    is_yaml = path.is_file() and path.suffix in YAML_SUFFIXES
     if arguments.through is None and not (is_yaml and kind_of_file(path)[0].name == "study"):
         return None
     from kftune.study import load_study

@@ -29,6 +29,7 @@ from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.errors import KftuneError, UsageError
 from kftune.files import write_bytes, write_text
+from kftune.runs import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.importers.outward import Exported
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 FORMAT = "kftune.export/1"
 _SYSTEMS = ("azureml", "optuna", "katib")
 _TRACKERS = ("tensorboard", "mlflow", "wandb")
-_STUDY_FILES = (".yaml", ".yml")
 _FLAGS = {"dir": "dir", "through": "study"}
 
 
@@ -83,7 +83,7 @@ def _write_foreign(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"the Experiment of a study is what kftune render writes: kftune render {source} --out manifests"
         )
-    if source.is_dir() or source.suffix.lower() not in (*_STUDY_FILES, ".json"):
+    if source.is_dir() or source.suffix.lower() not in (*YAML_SUFFIXES, ".json"):
         raise UsageError(f"--to writes a study in other words, so give its file, such as study.yaml; given {source}")
     for option in ("dir", "through"):
         if getattr(arguments, option) is not None:
@@ -182,7 +182,7 @@ def _folders(arguments: argparse.Namespace, results: Trials) -> Iterator[Path]:
 def _sources(arguments: argparse.Namespace) -> dict[str, str]:
     """Returns the study file and the source of its class, by name."""
     file = Path(arguments.through or arguments.study)
-    if file.suffix.lower() not in _STUDY_FILES or not file.is_file():
+    if file.suffix.lower() not in YAML_SUFFIXES or not file.is_file():
         print(
             "note: the bundle has no study file, as the results do not say where it is; give the file of the study, or "
             "--study FILE",

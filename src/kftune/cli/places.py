@@ -12,7 +12,7 @@ from kftune.cli.arguments import a_path, a_source
 from kftune.errors import StoreError, StudyError, UsageError
 from kftune.results import Trials, open_results, slug
 from kftune.results.sources.hints import Hints
-from kftune.runs import RUNS
+from kftune.runs import RUNS, YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.spec.kind import KindName
@@ -100,7 +100,7 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
         arguments.dir is None
         and study.suffix
         and not study.is_dir()
-        and (study.is_file() or study.suffix not in (".yaml", ".yml"))
+        and (study.is_file() or study.suffix not in YAML_SUFFIXES)
     ):
         from kftune.results.sources.find import SUFFIXES, trials_in
 

@@ -12,10 +12,10 @@ from kftune.results.layout import slug
 from kftune.results.records import Meta
 from kftune.results.sources.through_study import through_study
 from kftune.results.trials import Trials
+from kftune.runs import YAML_SUFFIXES
 from kftune.spec.kind import kind_of_file
 from kftune.study import load_study
 
-_SUFFIXES = (".yaml", ".yml")
 _MOST_BYTES = 200_000
 """A study is shorter; a dump of a cluster is often longer."""
 
@@ -30,7 +30,7 @@ def through_study_in(folder: Path, trials: Trials) -> Trials:
         folder: The folder; those in it are not searched.
         trials: The trials, as a dump or a cluster has them.
     """
-    found = [path for path in sorted(folder.glob("*")) if path.suffix in _SUFFIXES and _is_of(trials.meta, path)]
+    found = [path for path in sorted(folder.glob("*")) if path.suffix in YAML_SUFFIXES and _is_of(trials.meta, path)]
     if not found:
         return trials
     if len(found) > 1:
