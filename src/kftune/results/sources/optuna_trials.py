@@ -11,13 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kftune.domains import Choice, Constant, Domain, IntUniform, LogUniform, QUniform, Uniform
+from kftune.domains import Choice, Constant, Domain, domain_from_spec
 from kftune.errors import DomainError, StoreError, suggestion
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
 from kftune.results.sources.hints import NO_HINTS, Hints
-from kftune.results.sources.optuna_storage import StoredStudy, StoredTrial, studies_in_journal, studies_in_sqlite
+from kftune.results.sources.optuna_storage import (
+    StoredStudy,
+    StoredTrial,
+    range_of,
+    studies_in_journal,
+    studies_in_sqlite,
+)
 from kftune.results.times import from_local
 from kftune.results.trials import Recorded, Trials, plain_meta
 
@@ -182,12 +188,4 @@ def _domain(kind: str) -> Domain | None:
 def _made(name: str, given: Mapping[str, Any]) -> Domain:
     if "choices" in given:
         return Choice(*given["choices"]) if len(given["choices"]) > 1 else Constant(given["choices"][0])
-    low, high, log = given["low"], given["high"], given.get("log", "Log" in name)
-    step = given.get("step", given.get("q"))
-    if low == high:
-        return Constant(low)
-    if name.startswith("Int"):
-        return IntUniform(low, high, step or 1, log=log)
-    if step is not None:
-        return QUniform(low, high, step)
-    return LogUniform(low, high) if log else Uniform(low, high)
+    return Constant(given["low"]) if given["low"] == given["high"] else domain_from_spec(range_of(name, given))
