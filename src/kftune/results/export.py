@@ -47,6 +47,7 @@ def to_json(results: Trials, *, curves: bool = False) -> dict[str, Any]:
         },
         "counts": results.counts(),
         "active_seconds": round(results.active_seconds(), 3),
+        "reason": results.reason(),
         "targets": [target._asdict() for target in results.targets()],
         "best": None if best is None else trial_to_json(best, results),
         **pareto,
