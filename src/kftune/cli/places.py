@@ -44,8 +44,20 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         "an Experiment, the study of its name beside it)",
     )
     parser.add_argument("--objective", metavar="NAME", help="with a CSV: the column to optimize")
+    parser.add_argument(
+        "--metrics",
+        type=_names,
+        default=(),
+        metavar="NAMES",
+        help="with a CSV: further columns that are metrics, not hyperparameters, such as accuracy,seconds",
+    )
     parser.add_argument("--direction", choices=["minimize", "maximize"], help="with a CSV: which values are better")
     parser.add_argument("--study-name", metavar="NAME", help="with a storage of Optuna: the study, if it has several")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Returns the names in a list with commas."""
+    return tuple([name for name in map(str.strip, text.split(",")) if name])
 
 
 def open_given(arguments: argparse.Namespace) -> Trials:
@@ -59,7 +71,8 @@ def open_given(arguments: argparse.Namespace) -> Trials:
     """
     through: Path | None = arguments.through
     if through is None:
-        found = _opened(arguments, Hints(arguments.objective, arguments.direction, arguments.study_name))
+        hints = Hints(arguments.objective, arguments.direction, arguments.study_name, columns=arguments.metrics)
+        found = _opened(arguments, hints)
         if found.folder is None and found.meta.experiment is not None:
             from kftune.results.sources.beside import through_study_in
 
@@ -85,7 +98,7 @@ def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
         arguments.objective or study.objective.metric,
         arguments.direction or study.objective.direction,
     )
-    hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions))
+    hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions), arguments.metrics)
     return through_study(_opened(arguments, hints), study)
 
 

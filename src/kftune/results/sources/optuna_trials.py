@@ -111,7 +111,7 @@ def _recorded(study: StoredStudy, hints: Hints, place: str) -> Trials:
 
 
 def _metric_names(count: int, hints: Hints) -> list[str]:
-    given = list(dict.fromkeys(filter(None, (hints.objective, *hints.metrics))))
+    given = list(dict.fromkeys(filter(None, (hints.objective, *hints.metrics, *hints.columns))))
     if count == 1:
         return given[:1] or ["value"]
     return given[:count] if len(given) >= count else [f"value_{place}" for place in range(count)]
