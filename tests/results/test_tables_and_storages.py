@@ -96,7 +96,8 @@ def test_a_table_has_names_states_and_typed_columns(tmp_path):
         assert (best := read.best()) is not None
         assert best.name == "b"
         assert read.notes == [
-            "hyperparameters are the columns lr, opt, amp; --metrics NAMES says which are metrics, or --study FILE decides it"
+            "hyperparameters are the columns lr, opt, amp; --metrics NAMES says which are metrics, or --study FILE "
+            "decides it"
         ]
 
 

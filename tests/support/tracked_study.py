@@ -41,6 +41,7 @@ def study(found: list[Trial], **known: Any) -> Recorded:
         space={name: {} for name in POINTS[0]},
         fixed={"epochs": 3},
         created="2026-01-31T12:00:00Z",
+        identity="0123",
     )
     return Recorded(meta._replace(**known), found, place="here", curves={1: {"val-loss": _CURVE}})
 

@@ -68,14 +68,17 @@ class Exported(NamedTuple):
 
 
 def study_key(results: Trials) -> str:
-    """Returns what tells a study from another one of its name: when it began, and the values of its first trial.
+    """Returns what tells a study from another one of its name, and stays when trials are added.
+
+    That is when it began; where a file does not say that, what it says of the first trial.
 
     Args:
         results: The study.
     """
-    meta, trials = results.meta, results.trials()
-    first = trials[0].point if trials else {}
-    return _digest([meta.name, meta.created, first])
+    meta, first = results.meta, next(iter(results.trials()), None)
+    if meta.identity or meta.experiment is not None or first is None:
+        return _digest([meta.name, meta.created])
+    return _digest([meta.name, first.name, first.started, first.metrics])
 
 
 def runs_of(results: Trials) -> Exported:
