@@ -45,7 +45,7 @@ def test_the_hparams_dashboard_has_each_trial_with_typed_values(tmp_path: Path, 
 
     file = saved(tmp_path / "saved.json")
     assert main(["export", file, "--to", "tensorboard", "-o", str(tmp_path / "logs")]) == 0
-    assert "note: left out, because they have not ended: 1 trials" in capsys.readouterr().err
+    assert "note: left out, because they have not ended: 1 of 4 trials" in capsys.readouterr().err
     experiment, found = groups(tmp_path / "logs")
     assert experiment.name == "small nets"
     kinds = {each.name: api_pb2.DataType.Name(each.type) for each in experiment.hparam_infos}
@@ -96,7 +96,7 @@ def test_what_is_written_twice_is_there_once(tmp_path: Path, capsys):
     saved(tmp_path / "saved.json", [*trials()[:3], trials()[3]._replace(state="Failed")])
     capsys.readouterr()
     assert main(command) == 0
-    assert "wrote 1 runs to" in (printed := capsys.readouterr().out)
+    assert "wrote 1 run to" in (printed := capsys.readouterr().out)
     assert "(3 were there already)" in printed
     after = {path: path.read_bytes() for path in (tmp_path / "logs").rglob("*") if path.is_file()}
     assert {path: after[path] for path in before if path.parent.name != "small-nets"} == {

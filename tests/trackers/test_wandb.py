@@ -99,6 +99,6 @@ def test_only_what_is_missing_is_written_again(folder: Path, capsys):
     before = {path.name for path in (folder / "wandb").iterdir()}
     again = saved(folder / "saved.json", [*trials()[:3], trials()[3]._replace(state="Failed")])
     assert main(["export", again, "--to", "wandb", "-o", str(folder)]) == 0
-    assert f"wrote 1 runs to {folder}/wandb (3 were there already)" in capsys.readouterr().out
+    assert f"wrote 1 run to {folder}/wandb (3 were there already)" in capsys.readouterr().out
     assert len({path.name for path in (folder / "wandb").iterdir()} - before) == 1
     assert {path.name for path in folder.iterdir()} == {"saved.json", "wandb"}

@@ -140,7 +140,8 @@ def _write_runs(arguments: argparse.Namespace) -> int:
     for note in written.notes:
         print(f"note: {note}", file=sys.stderr)
     present = f" ({written.present} were there already)" if written.present else ""
-    print(f"wrote {written.runs} runs to {written.place}{present}; see them: {written.next_step}")
+    runs = "1 run" if written.runs == 1 else f"{written.runs} runs"
+    print(f"wrote {runs} to {written.place}{present}; see them: {written.next_step}")
     return 0
 
 

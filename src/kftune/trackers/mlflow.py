@@ -18,6 +18,7 @@ from kftune.trackers.runs import Run, Written, runs_of, safe_names, study_key
 SERVER = "MLFLOW_TRACKING_URI"
 """The variable that names a server; MLflow's own variables have its user and token."""
 
+_SQLITE = "sqlite:///"
 _OTHERS = r"[^\w\-. /:]"
 """Characters that a name of a metric or a parameter may not have."""
 _LONGEST_PARAMETER = 6000
@@ -41,10 +42,10 @@ def write(results: Trials, folder: Path | None) -> Written:
         MissingExtraError: MLflow is not installed.
         OSError: The folder cannot be written.
     """
-    address = os.environ.get(SERVER, "") if folder is None else f"sqlite:///{folder.resolve()}/mlflow.db"
+    address = os.environ.get(SERVER, "") if folder is None else f"{_SQLITE}{folder.resolve()}/mlflow.db"
     if not address:
         raise UsageError(f"say where MLflow's database is: -o FOLDER; without it the variable {SERVER} names a server")
-    mlflow = _mlflow()
+    mlflow = _mlflow(address.startswith(_SQLITE))
     exported = runs_of(results)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,11 +59,14 @@ def write(results: Trials, folder: Path | None) -> Written:
         raise UsageError(f"MLflow refuses: {problem}; the same command writes what is missing") from error
 
 
-def _mlflow() -> Any:
+def _mlflow(has_database: bool) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent that the user has not asked for
     try:
         import mlflow  # noqa: PLC0415 - an extra
-        import sqlalchemy  # noqa: F401, PLC0415 - for the database
+
+        if has_database:
+            import alembic  # noqa: F401, PLC0415
+            import sqlalchemy  # noqa: F401, PLC0415
     except ImportError as error:
         raise MissingExtraError("mlflow", error.name or "mlflow") from error
     for name in ("mlflow", "alembic"):
@@ -77,8 +81,8 @@ def _written(experiment: _Experiment, runs: list[Run], address: str, notes: tupl
         if run.key not in present:
             experiment.add(run)
             count += 1
-    is_file = address.startswith("sqlite:///")
-    place = address.removeprefix("sqlite:///") if is_file else f"the server of {SERVER}"
+    is_file = address.startswith(_SQLITE)
+    place = address.removeprefix(_SQLITE) if is_file else f"the server of {SERVER}"
     shown = f"mlflow ui --backend-store-uri {address}" if is_file else f"the experiment {experiment.name} there"
     return Written(place, count, len(runs) - count, shown, notes)
 

@@ -94,10 +94,12 @@ def runs_of(results: Trials) -> Exported:
         curves.setdefault(number, {})[metric] = curve
     notes = []
     if len(ended) < len(trials):
-        notes.append(f"left out, because they have not ended: {len(trials) - len(ended)} trials")
+        notes.append(f"left out, because they have not ended: {len(trials) - len(ended)} of {len(trials)} trials")
     timeless = [trial for trial in ended if seconds_of(trial.started) is None]
     if timeless:
-        notes.append(f"when they began is not known, so their times count from 1970: {len(timeless)} trials")
+        notes.append(
+            f"when they began is not known, so their times count from 1970: {len(timeless)} of {len(trials)} trials"
+        )
     often = Counter(trial.name for trial in trials)  # a table may have a name twice
     named = [each if often[each.name] == 1 else each._replace(name=f"{each.name}-{each.number}") for each in ended]
     return Exported([_run(trial, results, curves.get(trial.number, {}), study) for trial in named], tuple(notes))
