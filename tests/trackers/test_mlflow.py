@@ -97,3 +97,12 @@ def test_without_a_folder_the_variable_names_the_server(tmp_path: Path, capsys, 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     assert main(["export", file, "--to", "mlflow"]) == 0
     assert set(runs(tmp_path)) == {"t-1", "t-2", "../up"}
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert main(["export", saved(tmp_path / "saved.json"), "--to", "mlflow"]) == 2
+    said = capsys.readouterr().err
+    assert "kftune: MLflow refuses: API request to MLFLOW_TRACKING_URI/" in said
+    assert "secret" not in said

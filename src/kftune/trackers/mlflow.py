@@ -61,6 +61,8 @@ def write(results: Trials, folder: Path | None) -> Written:
 
 def _mlflow(has_database: bool) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent that the user has not asked for
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a run
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # a server that is not there is named in seconds
     try:
         import mlflow  # noqa: PLC0415 - an extra
 
