@@ -11,6 +11,9 @@ from kftune.errors import StoreError
 RUNS = "runs"
 """Its name."""
 
+YAML_SUFFIXES = (".yaml", ".yml")
+"""How the names of YAML files end, for that search and for everything that tells files by their names."""
+
 # Git ignores the folder, and `files_below` too.
 _MARK = ".gitignore"
 _TEXT = "# The results of kftune run.\n*\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,15 @@ def test_commands_show_the_values(folder: Path, capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert out.count(str(first.point["dropout"])) == 3
     assert "kftune:" not in out
+
+
+def test_arguments_are_the_values_themselves_in_every_command(folder: Path, capsys: pytest.CaptureFixture[str]):
+    with open_results(folder) as here:
+        best = here.best()
+        assert best is not None
+    values = {name: str(best.point[name]) for name in best.assignment}
+    lines = [f"--{name}={text}" for name, text in values.items()]
+    assert call("best", "", [str(folder), "--format", "args"]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
+    assert call("report", "", [str(folder), "--format", "text"]) == 0
+    assert shlex.join(lines) in capsys.readouterr().out.splitlines()

@@ -84,7 +84,6 @@ COMMANDS = {
     "sort: an unknown column": ["results", "saved.json", "--sort", "val_los"],
     "top: none": ["results", "saved.json", "--top", "-1"],
     "best: a metric without a best": ["best", "saved.json", "--top", "2", "--metric", "speed"],
-    "format: parquet": ["results", "saved.json", "--format", "parquet"],
     "format: a storage on the screen": ["results", "saved.json", "--format", "optuna"],
     "format: a storage that is there": ["results", "saved.json", "--format", "optuna", "--out", "optuna.db"],
     "compare: one study": ["compare", "saved.json"],

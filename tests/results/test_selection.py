@@ -91,7 +91,6 @@ def test_best_shows_the_best_ones_first(file, capsys, arguments, numbers):
         (("results", "--where", "open('x')"), "is not allowed: a condition has"),
         (("results", "--sort", "los"), "unknown column 'los'"),
         (("results", "--top", "0"), "must be a whole number from 1, but is '0'"),
-        (("results", "--format", "parquet"), "pandas and pyarrow"),
         (("results", "--format", "optuna"), "--out study.db"),
         (("best", "--top", "x"), "must be a whole number from 1"),
         (("best", "--top", "2", "--metric", "ac"), "unknown metric 'ac'; did you mean 'acc'?"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from local_study import python, run, study
 
+from kftune.cli.call import call
 from kftune.errors import StoreError
 from kftune.results import open_results
 from kftune.results.export import to_csv, to_json, to_seed_json, to_text
@@ -97,3 +98,15 @@ def test_a_missing_file_is_named_with_near_ones(tmp_path):
     (tmp_path / "saved.json").write_text(json.dumps({}), encoding="utf-8")
     with pytest.raises(StoreError, match=r"saved\.json"):
         open_trials(tmp_path / "savd.json")
+
+
+def test_what_ended_a_study_is_kept_in_its_json(folder, tmp_path, capsys):
+    with open_results(folder) as results:
+        saved(tmp_path, to_json(results))
+        table = tmp_path / "list.json"
+        table.write_text(to_text(to_seed_json(results)), encoding="utf-8")
+        reason = results.reason()
+    assert call("status", "", [str(tmp_path / "saved.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(f": {reason}")
+    assert call("status", "", [str(table)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "study experiments: has ended, why is not recorded"

@@ -95,7 +95,10 @@ def test_a_table_has_names_states_and_typed_columns(tmp_path):
         assert read.trials()[1].point == {"lr": 0.2, "opt": "adam", "amp": False}
         assert (best := read.best()) is not None
         assert best.name == "b"
-        assert read.notes == ["hyperparameters are the columns lr, opt, amp; --study FILE decides it"]
+        assert read.notes == [
+            "hyperparameters are the columns lr, opt, amp; --metrics NAMES says which are metrics, or --study FILE "
+            "decides it"
+        ]
 
 
 def test_the_table_that_kftune_writes_gives_back_the_trials_of_its_study(tmp_path):
@@ -127,6 +130,7 @@ def test_the_table_of_an_optuna_study_has_its_parameters_only(tmp_path):
     [
         ("a.csv", _CSV, Hints(), "give --objective and --direction"),
         ("a.csv", _CSV, Hints("los", "minimize"), "no column 'los'; did you mean 'loss'"),
+        ("a.csv", _CSV, Hints("loss", "minimize", columns=("lrr",)), "no column 'lrr'; did you mean 'lr'"),
         ("a.csv", "", _LOSS, "this file is empty"),
         ("a.csv", "loss,loss\n1,2\n", _LOSS, "'loss' is there twice"),
         ("a.csv", "loss,lr\n1\n", _LOSS, "a.csv:2: every row has 2 cells, like the first one, but this has 1"),
@@ -187,3 +191,11 @@ def test_a_column_of_numbers_gives_the_texts_of_a_text_field(tmp_path, monkeypat
         typed = through_study(read, a_study)
     assert [trial.point for trial in typed.trials()] == [{"version": "10", "lr": 0.5}, {"version": "2", "lr": "fast"}]
     assert "trial 2: lr: must be a valid number" in typed.notes[-1]
+
+
+def test_columns_that_are_named_as_metrics_are_no_hyperparameters(tmp_path):
+    text = "trial,loss,acc,lr\na,0.5,0.75,0.1\nb,0.25,,0.2\n"
+    with open_trials(written(tmp_path, text), Hints("loss", "minimize", columns=("acc",))) as read:
+        assert [metric.name for metric in read.meta.metrics] == ["loss", "acc"]
+        assert [trial.point for trial in read.trials()] == [{"lr": 0.1}, {"lr": 0.2}]
+        assert [trial.metrics.keys() for trial in read.trials()] == [{"loss": 0, "acc": 0}.keys(), {"loss": 0}.keys()]

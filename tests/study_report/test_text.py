@@ -54,4 +54,4 @@ def test_a_slice_is_high_where_the_trials_are_good():
 
 
 def test_failures_are_counted_by_their_message():
-    assert "  3 Failed, first small-0001: exit code 1\n" in report_text(CASES["all failed"], 80)
+    assert "  3 Failed, first small-0001: exit code 1 Traceback\n" in report_text(CASES["all failed"], 80)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from kftune.errors import MissingExtraError, RunError
 from kftune.hparams import Hparams
 from kftune.results import State, Trial, Trials, open_results
+from kftune.results.columns import LAST, counted_value, typed_columns
 from kftune.results.page import results_page
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Tuned(Generic[H_co]):
             return [self._best(trial, results) for trial in results.pareto()]
 
     def _best(self, trial: Trial, results: Trials) -> Best[H_co]:
-        found = {each.name: _value(trial, each.name, each.reduce) for each in results.meta.metrics}
+        found = {each.name: counted_value(trial, each.name, each.reduce) for each in results.meta.metrics}
         metrics = {name: value for name, value in found.items() if value is not None}
         return Best(trial, self._hparams.from_assignments(trial.assignment), metrics)
 
@@ -132,7 +133,7 @@ class Tuned(Generic[H_co]):
         except ImportError as error:
             raise MissingExtraError("pandas", "pandas", "use trials()") from error
         with self.open() as results:
-            return pandas.DataFrame(_rows(results)).astype({"state": "category"})
+            return pandas.DataFrame(_columns(results)).astype({"state": "category"})
 
     def _repr_html_(self) -> str:
         """Returns the page of the results in a frame of its own: no script runs, and no style leaks into a notebook."""
@@ -148,24 +149,8 @@ class Tuned(Generic[H_co]):
             return f"<Tuned {results.meta.name}: {sum(counts.values())} trials, {found}; {self.folder}>"
 
 
-def _value(trial: Trial, name: str, reduce: str) -> float | None:
-    return trial.metrics[name].number(reduce) if name in trial.metrics else None
-
-
-def _rows(results: Trials) -> dict[str, list[Any]]:
+def _columns(results: Trials) -> dict[str, list[Any]]:
     """Returns the columns of the table."""
-    meta, trials = results.meta, results.trials()
-    columns: dict[str, list[Any]] = {
-        "trial": [trial.name for trial in trials],
-        "state": [trial.state for trial in trials],
-        **{each.name: [_value(trial, each.name, each.reduce) for trial in trials] for each in meta.metrics},
-    }
-    last: dict[str, list[Any]] = {
-        "duration": [trial.duration for trial in trials],
-        "started": [trial.started for trial in trials],
-        "message": [trial.message for trial in trials],
-    }
-    for name in dict.fromkeys((*meta.fixed, *meta.space)):
-        column = f"hparams.{name}" if name in columns or name in last else name
-        columns[column] = [{**meta.fixed, **trial.point}.get(name) for trial in trials]
-    return {**columns, **last}
+    found = typed_columns(results)
+    last = {name: found[name] for name in ("duration", "started", "message")}
+    return {name: values for name, values in found.items() if name not in (*last, *LAST, "pareto")} | last

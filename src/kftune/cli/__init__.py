@@ -123,8 +123,9 @@ def _overview() -> str:
 
 def _meant(name: str) -> str:
     from kftune.errors import suggestion
+    from kftune.runs import YAML_SUFFIXES
 
-    if name.endswith((".yaml", ".yml", ".json")):
+    if name.endswith((*YAML_SUFFIXES, ".json")):
         return f"did you mean kftune run {name}?"
     other = _OTHER_WORDS.get(name) or _OTHER_WORDS.get(name.lower())
     return f"write {other}" if other else suggestion(name, COMMANDS)

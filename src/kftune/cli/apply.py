@@ -27,6 +27,7 @@ from kftune.cli.places import add_results_arguments, given_entities, open_given
 from kftune.errors import UsageError
 from kftune.results import FINISHED, Trials
 from kftune.results.entities import EntitiesFolder
+from kftune.runs import YAML_SUFFIXES
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +108,7 @@ def _apply_all(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
 
 def _run_command(study: Path, results: Trials) -> str:
     """Returns the command that runs one more trial of a study."""
-    file = study if study.suffix in (".yaml", ".yml") else "STUDY.yaml"
+    file = study if study.suffix in YAML_SUFFIXES else "STUDY.yaml"
     done = sum(count for state, count in results.counts().items() if state in FINISHED)
     more = f" budget.max_trials={done + 1}" if done >= results.meta.max_trials else ""
     return f"kftune run {file}{more}"

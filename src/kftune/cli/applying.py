@@ -12,6 +12,7 @@ from kftune.cli.arguments import a_path
 from kftune.cli.places import given_entity
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trials
+from kftune.runs import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.hparams import Hparams
@@ -107,7 +108,7 @@ def study_of(arguments: argparse.Namespace) -> Study | None:
     from kftune.spec.kind import kind_of_file
 
     path: Path = arguments.through or arguments.study
-    is_yaml = path.is_file() and path.suffix in (".yaml", ".yml")
+    is_yaml = path.is_file() and path.suffix in YAML_SUFFIXES
     if arguments.through is None and not (is_yaml and kind_of_file(path)[0].name == "study"):
         return None
     from kftune.study import load_study

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from kftune.cli.arguments import a_count
-from kftune.cli.as_given import given_lines
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, given_entities, open_given
 from kftune.cli.table import fitted, table
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trial, Trials
+from kftune.results.as_given import given_lines
 from kftune.results.export import to_text, trial_to_json
 from kftune.results.origins import cells, chosen_by, short
 

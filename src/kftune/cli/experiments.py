@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kftune.cli.arguments import a_path
 from kftune.cli.output import terminal, write_data
 from kftune.errors import UsageError
+from kftune.runs import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.experiments.file import Experiments
@@ -171,7 +172,7 @@ def _render(arguments: argparse.Namespace, listed: Experiments, keys: list[str] 
     if arguments.out is None:
         write_data(text)
     else:
-        is_file = arguments.out.suffix in (".yaml", ".yml")
+        is_file = arguments.out.suffix in YAML_SUFFIXES
         path = arguments.out if is_file else arguments.out / f"{arguments.config.stem}.katib.yaml"
         write_text(path, text)
         print(f"wrote {path}")

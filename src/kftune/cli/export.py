@@ -1,11 +1,16 @@
-"""Writes a study in the words of another system, or with all its results as one file.
+"""Writes a study in the words of another system, its trials into a tracker, or all its results as one file.
 
 kftune export study.yaml --to azureml -o sweep.yaml    a sweep job of Azure ML
 kftune export study.yaml --to optuna -o space.json     the space as Optuna's distributions
+kftune export study.yaml --to tensorboard -o logs      a run for each trial, with TensorBoard's HParams
+kftune export study.yaml --to mlflow -o tracking       a run for each trial, in the database mlflow.db
+kftune export study.yaml --to wandb -o tracking        an offline run for each trial, for wandb sync
 kftune export study.yaml --bundle study.zip            results, report, best values, the study and its class
 
---to prints what is carried exactly, what is converted and means the same, what has no equivalent, and what to fill in.
-Katib's words are those of kftune render. A bundle is read back: kftune results study.zip, best, report, compare.
+--to azureml and optuna print what is carried exactly, what is converted and means the same, what has no equivalent, and
+what to fill in. Katib's words are those of kftune render. The other systems get the trials that have ended, from
+whatever kftune results reads; a trial that is there already is not written twice. Without -o, mlflow writes to the
+server that MLFLOW_TRACKING_URI names. A bundle is read back: kftune results study.zip, best, report, compare.
 
 Exit codes: 0 done, 1 --strict and something has no equivalent (then nothing is written), 2 wrong use or file.
 """
@@ -24,6 +29,7 @@ from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.errors import KftuneError, UsageError
 from kftune.files import write_bytes, write_text
+from kftune.runs import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.importers.outward import Exported
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
 
 FORMAT = "kftune.export/1"
 _SYSTEMS = ("azureml", "optuna", "katib")
-_STUDY_FILES = (".yaml", ".yml")
+_TRACKERS = ("tensorboard", "mlflow", "wandb")
 _FLAGS = {"dir": "dir", "through": "study"}
 
 
@@ -40,19 +46,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
     form = parser.add_mutually_exclusive_group(required=True)
-    form.add_argument("--to", choices=_SYSTEMS, help="the other system")
+    form.add_argument("--to", choices=[*_SYSTEMS, *_TRACKERS], help="the other system")
     form.add_argument("--bundle", type=a_path, metavar="FILE.zip", help="file to write with the study and its results")
-    parser.add_argument("-o", "--out", type=a_path, metavar="FILE", help="with --to: file to write (default: screen)")
     parser.add_argument(
-        "--strict", action="store_true", help="with --to: write nothing if something has no equivalent, and exit with 1"
+        "-o", "--out", type=a_path, metavar="PATH", help="with --to: file (default: screen), or folder of the runs"
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="with --to azureml or optuna: write nothing if something has no equivalent, and exit with 1",
     )
     parser.add_argument("--force", action="store_true", help="overwrite the file")
-    parser.add_argument("--format", choices=["text", "json"], help="with --to: form of the report (default: text)")
+    parser.add_argument(
+        "--format", choices=["text", "json"], help="with --to azureml or optuna: form of the report (default: text)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the study."""
-    return _write_bundle(arguments) if arguments.to is None else _write_foreign(arguments)
+    if arguments.to is None:
+        return _write_bundle(arguments)
+    return _write_runs(arguments) if arguments.to in _TRACKERS else _write_foreign(arguments)
 
 
 # -- other systems -----------------------------------------------------------------------------------------------------
@@ -69,7 +83,7 @@ def _write_foreign(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"the Experiment of a study is what kftune render writes: kftune render {source} --out manifests"
         )
-    if source.is_dir() or source.suffix.lower() not in (*_STUDY_FILES, ".json"):
+    if source.is_dir() or source.suffix.lower() not in (*YAML_SUFFIXES, ".json"):
         raise UsageError(f"--to writes a study in other words, so give its file, such as study.yaml; given {source}")
     for option in ("dir", "through"):
         if getattr(arguments, option) is not None:
@@ -106,6 +120,29 @@ def _print(exported: Exported, arguments: argparse.Namespace, written: list[str]
     print(report_text(exported), end="", file=stream)
     if refused:
         print("nothing was written, because of --strict", file=stream)
+
+
+# -- trackers ----------------------------------------------------------------------------------------------------------
+
+
+def _write_runs(arguments: argparse.Namespace) -> int:
+    from kftune.trackers import write_runs
+
+    for option in ("strict", "format", "force"):
+        if getattr(arguments, option):
+            raise UsageError(
+                f"--{option} is for studies in other words; runs have no report of losses, and none is overwritten"
+            )
+    if arguments.out is not None and arguments.out.exists() and not arguments.out.is_dir():
+        raise UsageError(f"the runs of {arguments.to} are in a folder, but {arguments.out} is a file")
+    with open_given(arguments) as results:
+        written = write_runs(arguments.to, results, arguments.out)
+    for note in written.notes:
+        print(f"note: {note}", file=sys.stderr)
+    present = f" ({written.present} were there already)" if written.present else ""
+    runs = "1 run" if written.runs == 1 else f"{written.runs} runs"
+    print(f"wrote {runs} to {written.place}{present}; see them: {written.next_step}")
+    return 0
 
 
 # -- bundles -----------------------------------------------------------------------------------------------------------
@@ -146,7 +183,7 @@ def _folders(arguments: argparse.Namespace, results: Trials) -> Iterator[Path]:
 def _sources(arguments: argparse.Namespace) -> dict[str, str]:
     """Returns the study file and the source of its class, by name."""
     file = Path(arguments.through or arguments.study)
-    if file.suffix.lower() not in _STUDY_FILES or not file.is_file():
+    if file.suffix.lower() not in YAML_SUFFIXES or not file.is_file():
         print(
             "note: the bundle has no study file, as the results do not say where it is; give the file of the study, or "
             "--study FILE",

@@ -100,3 +100,10 @@ def write_data(text: str) -> None:
         return
     buffer.write(text.encode("utf-8", "surrogateescape"))
     buffer.flush()
+
+
+def write_binary(content: bytes) -> None:
+    """Writes bytes to standard output, for a pipe or a file."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

@@ -13,7 +13,7 @@ from kftune.errors import StoreError, StudyError, UsageError
 from kftune.results import Trials, open_results, slug
 from kftune.results.entities import EntitiesFolder, Listed
 from kftune.results.sources.hints import Hints
-from kftune.runs import RUNS
+from kftune.runs import RUNS, YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.spec.kind import KindName
@@ -44,11 +44,24 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         dest="through",
         type=a_path,
         metavar="FILE",
-        help="with a file of trials: the study that they are of; its class gives the values their types",
+        help="with a file of trials: the study that they are of; its class gives the values their types (default: for "
+        "an Experiment, the study of its name beside it)",
     )
     parser.add_argument("--objective", metavar="NAME", help="with a CSV: the column to optimize")
+    parser.add_argument(
+        "--metrics",
+        type=_names,
+        default=(),
+        metavar="NAMES",
+        help="with a CSV: further columns that are metrics, not hyperparameters, such as accuracy,seconds",
+    )
     parser.add_argument("--direction", choices=["minimize", "maximize"], help="with a CSV: which values are better")
     parser.add_argument("--study-name", metavar="NAME", help="with a storage of Optuna: the study, if it has several")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Returns the names in a list with commas."""
+    return tuple([name for name in map(str.strip, text.split(",")) if name])
 
 
 def open_given(arguments: argparse.Namespace) -> Trials:
@@ -62,12 +75,22 @@ def open_given(arguments: argparse.Namespace) -> Trials:
     """
     through: Path | None = arguments.through
     if through is None:
-        found = _opened(arguments, Hints(arguments.objective, arguments.direction, arguments.study_name))
+        hints = Hints(arguments.objective, arguments.direction, arguments.study_name, columns=arguments.metrics)
+        found = _opened(arguments, hints)
+        if found.folder is None and found.meta.experiment is not None:
+            from kftune.results.sources.beside import through_study_in
+
+            found = through_study_in(_folder_of(arguments.study), found)
     else:
         found = _typed(arguments, through)
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     return found
+
+
+def _folder_of(source: Path) -> Path:
+    """Returns the folder of a file; the current one for an address on a cluster."""
+    return source.parent if source.exists() else Path()
 
 
 def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
@@ -79,7 +102,7 @@ def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
         arguments.objective or study.objective.metric,
         arguments.direction or study.objective.direction,
     )
-    hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions))
+    hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions), arguments.metrics)
     return through_study(_opened(arguments, hints), study)
 
 
@@ -94,7 +117,7 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
         arguments.dir is None
         and study.suffix
         and not study.is_dir()
-        and (study.is_file() or study.suffix not in (".yaml", ".yml"))
+        and (study.is_file() or study.suffix not in YAML_SUFFIXES)
     ):
         from kftune.results.sources.find import SUFFIXES, trials_in
 

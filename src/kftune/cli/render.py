@@ -30,11 +30,11 @@ from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
 from kftune.render.resolved import render_resolved
-from kftune.runs import files_below
+from kftune.runs import YAML_SUFFIXES, files_below
 from kftune.spec.kind import PROJECT_FILE, Kind, kind_of_file
 from kftune.study import load_study
 
-_SUFFIXES = (".yaml", ".yml", ".json")
+_SUFFIXES = (*YAML_SUFFIXES, ".json")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +110,7 @@ def _render_all(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--all takes a folder, but {arguments.all} is none{near_files(str(arguments.all))}")
     count = 0
     sets: set[Path] = set()
-    found = files_below(arguments.all, (".yaml", ".yml"))
+    found = files_below(arguments.all, YAML_SUFFIXES)
     projects = [path for path in found if path.name == PROJECT_FILE and arguments.target is None]
     for project in projects:
         folder = arguments.out / project.parent.relative_to(arguments.all)

@@ -2,7 +2,8 @@
 
 Formats: text is a table, csv has one line a trial, json is documented in docs/results.md, html is a page with pictures
 of the results and of what trials reported over time, seed is the JSON of other tuners: timestamp,
-experiments_completed, best_result, all_results, and optuna is a storage of Optuna (--out study.db).
+experiments_completed, best_result, all_results, optuna is a storage of Optuna (--out study.db), and parquet is the
+table of csv with types, for programs (--out trials.parquet).
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kftune.cli.arguments import a_count, a_path
-from kftune.cli.output import write_data
+from kftune.cli.output import write_binary, write_data
 from kftune.cli.places import add_results_arguments, given_entities, given_results, open_given
 from kftune.cli.table import fitted
 from kftune.errors import UsageError
-from kftune.files import write_text
+from kftune.files import write_bytes, write_text
 from kftune.results import Trials
 from kftune.results.export import curves_to_rows, to_csv, to_json, to_rows, to_seed_json, to_text
 from kftune.results.origins import COLUMNS, differing, short
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curves",
         action="store_true",
-        help="what trials reported over time: one line a report (text, csv), or for each trial (json)",
+        help="what trials reported over time: one line a report (text, csv, parquet), or for each trial (json)",
     )
     parser.add_argument("--out", type=a_path, help="file to write (default: the screen)")
     parser.add_argument(
@@ -116,11 +117,7 @@ def _selected(results: Trials, arguments: argparse.Namespace) -> Trials:
 def _write_file(results: Trials, arguments: argparse.Namespace) -> int:
     """Writes a format that is no text."""
     if arguments.format == "parquet":
-        raise UsageError(
-            "kftune writes no parquet; convert the CSV, with the packages pandas and pyarrow: kftune results … "
-            '--format csv --out trials.csv, and python -c \'import pandas; pandas.read_csv("trials.csv")'
-            '.to_parquet("trials.parquet")\''
-        )
+        return _write_parquet(results, arguments)
     if arguments.out is None:
         raise UsageError("--format optuna writes a file of SQLite; say which: --out study.db")
     from kftune.local.samplers.optuna_export import write_storage
@@ -128,6 +125,20 @@ def _write_file(results: Trials, arguments: argparse.Namespace) -> int:
     for note in write_storage(results, arguments.out):
         print(f"note: {note}", file=sys.stderr)
     print(f"wrote {arguments.out}")
+    return 0
+
+
+def _write_parquet(results: Trials, arguments: argparse.Namespace) -> int:
+    from kftune.results.parquet import to_parquet
+
+    if arguments.out is None and sys.stdout.isatty():
+        raise UsageError("a Parquet file is not for a terminal; say where to write it: --out trials.parquet")
+    content = to_parquet(results, curves=arguments.curves)
+    if arguments.out is None:
+        write_binary(content)
+    else:
+        write_bytes(arguments.out, content)
+        print(f"wrote {arguments.out}")
     return 0
 
 
@@ -144,7 +155,7 @@ def _to_table(results: Trials, curves: bool) -> str:
 
 
 _FILES = ("optuna", "parquet")
-_WITH_CURVES = ("text", "json", "csv")
+_WITH_CURVES = ("text", "json", "csv", "parquet")
 _FORMATS: dict[str, Callable[[Trials, bool], str]] = {
     "text": _to_table,
     "json": lambda results, curves: to_text(to_json(results, curves=curves), indent=None if curves else 2),

@@ -11,6 +11,7 @@ from kftune import yaml_text
 from kftune.errors import ContainerError, UnknownNameError, UsageError, near_files
 from kftune.files import write_text
 from kftune.images import resolve
+from kftune.runs import YAML_SUFFIXES
 
 IMAGE = "images/earlystopping"
 """The image of a project that has the service."""
@@ -48,7 +49,7 @@ def check(arguments: argparse.Namespace) -> None:
         if given:
             raise UsageError(f"--{given[0].replace('_', '-')} belongs to --with-service; add it, or leave both out")
         return
-    if arguments.out is None or arguments.out.suffix in (".yaml", ".yml", ".json"):
+    if arguments.out is None or arguments.out.suffix in (*YAML_SUFFIXES, ".json"):
         raise UsageError("--with-service writes another file than the manifests, so it needs a folder: --out DIR")
     if arguments.katib_config is not None and not arguments.katib_config.is_file():
         raise UsageError(

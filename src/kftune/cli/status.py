@@ -11,7 +11,7 @@ from typing import Any
 
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, given_entities, open_given
-from kftune.results import Trials
+from kftune.results import FINISHED, Trials
 from kftune.results.export import trial_to_json
 
 
@@ -86,5 +86,8 @@ def _state(results: Trials) -> str:
     if writer is not None:
         return f"running (process {writer})"
     if results.folder is None:
-        return results.reason() or "had not ended when it was recorded"
+        goes_on = results.meta.experiment is not None or any(state not in FINISHED for state in results.counts())
+        return results.reason() or (
+            "had not ended when it was recorded" if goes_on else "has ended, why is not recorded"
+        )
     return results.reason() or "stopped before its end; the same kftune run resumes it"

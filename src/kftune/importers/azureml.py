@@ -21,6 +21,7 @@ from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node, Source
 from kftune.importers.python_text import Call
 from kftune.importers.spaces import Space, choice, exponents, integers, log_uniform, normal, quantised, uniform
+from kftune.runs import YAML_SUFFIXES
 
 EXPRESSIONS = (
     *("choice", "uniform", "quniform", "loguniform", "qloguniform", "normal", "qnormal", "lognormal", "qlognormal"),
@@ -312,7 +313,7 @@ def _code(trial: Node) -> str:
 def _component(draft: Draft, trial: Node) -> Node:
     """Returns the component in another file, if it is beside the sweep; otherwise the text that names it."""
     path = Path(trial.source.file).parent / trial.text().removeprefix("file:")
-    if path.suffix not in (".yml", ".yaml") or not path.is_file():
+    if path.suffix not in YAML_SUFFIXES or not path.is_file():
         return trial
     component = find(path, lambda value: "command" in value, "a command component").node
     if component is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,16 +226,31 @@ class Draft:
         for each in notes:
             self.to_fill(where, each)
 
-    def command(self, line: ForeignCommand, node: Node) -> None:
+    def start(self, node: Node, tokens: Sequence[str], key: str = "command") -> None:
+        """Takes what starts a trial; `--command` of the command line has precedence.
+
+        Args:
+            node: Where the file has it.
+            tokens: The tokens before the hyperparameters.
+            key: Its key of the step: ``args`` where the image has the command.
+        """
+        self.put("step", key, value=[*tokens])
+        given = " ".join(tokens)
+        if self.options.command and key == "command":
+            self.converted(node, f"step.command: {' '.join(self.options.command)} (--command) in place of {given}")
+        else:
+            self.converted(node, f"step.{key}: {given}; the hyperparameters follow it")
+
+    def command(self, line: ForeignCommand, node: Node, key: str = "command") -> None:
         """Takes the command line of a trial.
 
         Args:
             line: The command line.
             node: Where the file has it.
+            key: Its key of the step: ``args`` where the image has the command.
         """
         if line.tokens:
-            self.put("step", "command", value=line.tokens)
-            self.converted(node, f"step.command: {' '.join(line.tokens)}; the hyperparameters follow it")
+            self.start(node, line.tokens, key)
         if line.style != "--name=value" and line.flags:
             self.put("step", "arguments", "style", value=line.style)
         self.flags |= line.flags
@@ -281,7 +297,9 @@ class Draft:
             if other == name:
                 raise node.fail(f"the hyperparameter {name!r} is there twice")
             if other.startswith(f"{name}.") or name.startswith(f"{other}."):
-                raise node.fail(f"a hyperparameter is a value or a group, but {name!r} and {other!r} are both")
+                raise node.fail(
+                    f"a hyperparameter is a value or a group, but {name!r} and {other!r} are both; rename one of them"
+                )
 
     def _rename(self) -> None:
         """Gives the fields names that a class can have, and says what the script gets then."""

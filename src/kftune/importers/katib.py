@@ -13,6 +13,7 @@ from kftune.domains import Domain
 from kftune.errors import ForeignFileError, KftuneError, suggestion
 from kftune.importers.document import text_of
 from kftune.importers.draft import Draft
+from kftune.importers.flow import flow
 from kftune.importers.imported import Imported, Options
 from kftune.importers.katib_trial import take_template
 from kftune.importers.names import metric_name
@@ -193,6 +194,20 @@ def _algorithm(draft: Draft, node: Node | None) -> None:
             draft.carry(each, "algorithm", "settings", key, value=value)
         else:
             draft.lost(each, f"{name.text()} has no setting {key!r}")
+    if name.text() == "hyperband":
+        _resource(draft, name)
+
+
+def _resource(draft: Draft, node: Node) -> None:
+    """Gives the resource of hyperband its range: Katib sets it, up to r_l, also where its parameter has one value."""
+    settings, search = draft.study["algorithm"].get("settings", {}), draft.study["search"]
+    name, most = settings.get("resource_name"), settings.get("r_l")
+    low, high = search.get(name, {}).get("int", (0, 1))
+    if low == high and isinstance(most, int | float) and most > high:
+        search[name] = {"int": [low, int(most)]}
+        draft.converted(
+            node, f"{name}: {flow(search[name])}, because hyperband sets it up to r_l, whatever range it has"
+        )
 
 
 def _early_stopping(draft: Draft, node: Node | None) -> None:

@@ -152,7 +152,9 @@ def _command(draft: Draft, container: Node, references: Mapping[str, str]) -> No
         return
     tokens = [str(each) for part in (command, arguments) if part is not None for each in part.values()]
     if command is None:
-        draft.to_fill("step.command", "the image has its own command: write it before these arguments")
+        draft.to_fill(
+            "step.command", "the image has its own command: write it in place of python train.py; its arguments follow"
+        )
 
     def marked(text: str) -> str:
         return _PARAMETER.sub(lambda found: mark(references.get(found[1], found[1])), text)
@@ -162,7 +164,7 @@ def _command(draft: Draft, container: Node, references: Mapping[str, str]) -> No
         line = read_command(tokens[2], draft.fields.__contains__)
     else:
         line = read_command(tokens, draft.fields.__contains__)
-    draft.command(line, place)
+    draft.command(line, place, "args" if command is None else "command")
 
 
 def _resources(draft: Draft, node: Node) -> None:

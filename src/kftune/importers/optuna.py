@@ -16,8 +16,8 @@ from kftune.importers.document import find, text_of
 from kftune.importers.draft import Draft
 from kftune.importers.imported import Imported, Options
 from kftune.importers.node import Node, Source
-from kftune.importers.spaces import Space, choice, integers, log_uniform, uniform
-from kftune.results.sources.optuna_storage import StoredStudy, studies_in_journal, studies_in_sqlite
+from kftune.importers.spaces import Space, choice, uniform
+from kftune.results.sources.optuna_storage import StoredStudy, range_of, studies_in_journal, studies_in_sqlite
 
 _SQLITE = b"SQLite format 3\x00"
 _FLOATS = ("FloatDistribution", "UniformDistribution", "LogUniformDistribution", "DiscreteUniformDistribution")
@@ -83,19 +83,17 @@ def _space(node: Node) -> Space:
     if given == "CategoricalDistribution":
         return choice(attributes.need("choices", given).values())
     low, high = attributes.need("low", given), attributes.need("high", given)
-    log = attributes.get("log")
-    is_log = "Log" in given or (log is not None and log.value is True)
-    step = attributes.first("step", "q")
-    if given in _INTEGERS:
-        size = 1 if step is None or is_log else step.integer()
-        return integers(low.integer(), high.integer(), size, log=is_log)
-    ends = (low.number(), high.number())
-    if step is not None:
-        q = step.number()
-        if ends[0] == ends[1]:
-            return uniform(*ends)
-        return Space({"quniform": [*ends], "q": q}, "float")
-    return log_uniform(*ends) if is_log else uniform(*ends)
+    log, step = attributes.get("log"), attributes.first("step", "q")
+    is_whole = given in _INTEGERS
+    found: dict[str, Any] = {
+        "low": low.integer() if is_whole else low.number(),
+        "high": high.integer() if is_whole else high.number(),
+        "step": None if step is None else step.integer() if is_whole else step.number(),
+        "log": log is not None and log.value is True,
+    }
+    if not is_whole and found["low"] == found["high"]:
+        return uniform(found["low"], found["high"])
+    return Space(range_of(given, found), "int" if is_whole else "float")
 
 
 # -- storages ----------------------------------------------------------------------------------------------------------

@@ -144,6 +144,11 @@ def _domain(node: Node) -> Space:
     """Returns the domain of a call, or of a mapping that stands for one."""
     function, args, kwargs = _parts(node.value)
     names = _FUNCTIONS[function]
+    if args and isinstance(args[0], str):
+        raise node.fail(
+            f"{function} with a name in front is of HyperOpt; kftune reads Ray's own functions: tune.{function}("
+            f"{', '.join(names)})"
+        )
     if len(args) > len(names):
         raise node.fail(f"{function} takes {len(names)} arguments ({', '.join(names)}), but got {len(args)}")
     unknown = next((name for name in kwargs if name not in names), None)

@@ -6,7 +6,6 @@ Source: Amazon SageMaker API reference, CreateHyperParameterTuningJob.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -254,9 +253,7 @@ def _static(draft: Draft, static: Node) -> None:
     for name, each in static.items():
         text = each.value
         if name == "sagemaker_program":
-            program = str(_unquoted(text))
-            draft.put("step", "command", value=["python", program])
-            draft.converted(each, f"step.command: {shlex.join(['python', program])}")
+            draft.start(each, ["python", str(_unquoted(text))])
         elif name.startswith(("sagemaker_", "_tuning_")):
             draft.lost(each, "a setting of SageMaker's own containers; it is left out")
         else:

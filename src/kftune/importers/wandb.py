@@ -299,5 +299,4 @@ def _command(draft: Draft, node: Node) -> None:
         else:
             made += known.get(word, [word])
     if made:
-        draft.put("step", "command", value=made)
-        draft.converted(place, f"step.command: {' '.join(made)}; the hyperparameters follow it")
+        draft.start(place, made)

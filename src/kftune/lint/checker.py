@@ -52,6 +52,9 @@ _STUDY_REMEDIES = {
 # Findings that a study has itself, at the place where it has the cause.
 _SAID_OF_STUDY = ("KT248",)
 
+# What a rendered Experiment has on purpose: a normal distribution of a study without bounds is not cut.
+_MEANT_BY_STUDY = ("KT210",)
+
 
 class FixedText(NamedTuple):
     """A file, or standard input, before and after its fixes."""
@@ -209,6 +212,10 @@ class _Checker:
 
     def _experiment(self, document: Document, *, is_rendered: bool = False) -> ExperimentReport:
         checked, read = self._sampled(self._checked(document), is_rendered=is_rendered)
+        if is_rendered:
+            checked = checked._replace(
+                findings=tuple([each for each in checked.findings if each.code not in _MEANT_BY_STUDY])
+            )
         verdict, remedies = checked.verdict, _STUDY_REMEDIES if is_rendered else {}
         report = ExperimentReport(
             file=document.file,

@@ -12,14 +12,14 @@ from kftune.errors import UsageError, near_files
 from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, Piece, Repeated, pieces, read
 from kftune.katib.go.types import Path as JsonPath
-from kftune.runs import files_below
+from kftune.runs import YAML_SUFFIXES, files_below
 from kftune.spec.kind import Kind, check_file_name
 
 STDIN = "<stdin>"
 """The name of standard input in place of a file's name."""
 
 _MOST_DOCUMENTS = 5000
-_SUFFIXES = (".yaml", ".yml", ".json")
+_SUFFIXES = (*YAML_SUFFIXES, ".json")
 # Text that should be an Experiment, a study or a pipeline.
 _LOOKS_LIKE = re.compile(
     r"kubeflow\.org/v1beta1|^\s*[\"']?(kind[\"']?\s*:\s*[\"']?Experiment|hparams[\"']?\s*:)", re.MULTILINE

@@ -12,6 +12,7 @@ from kftune.errors import PipelineError, ProjectError, StudyError, UsageError, n
 from kftune.images import resolve
 from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
 from kftune.project.model import Overlay, Project, ProjectNamespace
+from kftune.runs import YAML_SUFFIXES
 from kftune.spec.container import ContainerSettings
 from kftune.spec.kind import PROJECT_FILE, kind_of_file
 from kftune.spec.load import FileType, load_part
@@ -100,8 +101,8 @@ class _Reader:
         folder = self.path.parent
         found = sorted(
             str(file.relative_to(folder))
-            for file in (*folder.glob("*.yaml"), *folder.glob("*.yml"))
-            if kind_of_file(file)[0].name in _MEMBER_KINDS
+            for file in folder.iterdir()
+            if file.suffix in YAML_SUFFIXES and kind_of_file(file)[0].name in _MEMBER_KINDS
         )
         manifests: dict[str, str] = {}
         for index, name in enumerate(self.project.files or found):

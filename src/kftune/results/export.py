@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 from kftune.metrics.curves import Curve
-from kftune.results.origins import COLUMNS, cells
+from kftune.results.columns import LAST, first_columns, hparams_columns
+from kftune.results.origins import cells
 from kftune.results.pareto import front_of
 from kftune.results.records import FINISHED, SCORED, Meta, TrackedMetric, Trial
 from kftune.results.trials import Trials
@@ -46,6 +47,7 @@ def to_json(results: Trials, *, curves: bool = False) -> dict[str, Any]:
         },
         "counts": results.counts(),
         "active_seconds": round(results.active_seconds(), 3),
+        "reason": results.reason(),
         "targets": [target._asdict() for target in results.targets()],
         "best": None if best is None else trial_to_json(best, results),
         **pareto,
@@ -176,17 +178,15 @@ def to_rows(results: Trials) -> tuple[list[str], list[list[Any]]]:
     """
     meta, trials = results.meta, results.trials()
     front = set(front_of(trials, meta).members()) if meta.more_objectives else None
-    columns = ["trial", "state", "duration", *(metric.name for metric in meta.metrics)]
-    columns += [] if front is None else ["pareto"]
-    names = list(dict.fromkeys((*meta.fixed, *meta.space)))
-    columns += [f"hparams.{name}" if name in columns or name in _LAST else name for name in names]
+    first = first_columns(meta)
+    hparams = hparams_columns(meta)
     rows = []
     for trial in trials:
         found = [(trial.metrics.get(metric.name), metric.reduce) for metric in meta.metrics]
         texts = ["" if values is None else values.text(reduce) for values, reduce in found]
         texts += [] if front is None else ["yes" if trial.number in front else ""]
         duration = "" if trial.duration is None else f"{trial.duration:.3f}"
-        given = [trial.shown(name) for name in names]
+        given = [trial.shown(name) for name in hparams]
         origin = cells(trial).values()
         times = [trial.started or "", trial.ended or ""]
         exit_code = "" if trial.exit_code is None else trial.exit_code
@@ -204,10 +204,7 @@ def to_rows(results: Trials) -> tuple[list[str], list[list[Any]]]:
                 trial.stopped_by,
             ]
         )
-    return [*columns, *_LAST], rows
-
-
-_LAST = (*COLUMNS, "started", "ended", "exit_code", "message", "stopped_by")
+    return [*first, *hparams.values(), *LAST], rows
 
 
 def to_text(data: dict[str, Any], *, indent: int | None = 2) -> str:

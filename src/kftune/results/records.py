@@ -229,6 +229,16 @@ class Trial(NamedTuple):
             return value
         return text if _is_json_of(text, value) else json.dumps(value, ensure_ascii=False)
 
+    def given(self, name: str) -> str:
+        """Returns the text of a hyperparameter for a script: the text that the trial got, unless that is encoded.
+
+        Args:
+            name: Its dotted name.
+        """
+        text = self.text(name)
+        is_known = text == self.point.get(name) or _is_json_of(text, self.point.get(name))
+        return text if is_known else self.shown(name)
+
 
 def _is_json_of(text: str, value: Any) -> bool:
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kftune import yaml_text
 from kftune.errors import KftuneError
+from kftune.runs import YAML_SUFFIXES
 from kftune.scripts.calls import callee, calls, found_script, functions, keywords, named, unclear_script
 from kftune.scripts.fields_reader import fields
 from kftune.scripts.module import Module
@@ -40,7 +41,7 @@ def hydra_script(module: Module) -> Script | None:
         found = _from_class(module, stored, unclear)
     else:
         folder = module.file.parent / (path if isinstance(path, str) else ".")
-        file = folder / (name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+        file = folder / (name if name.endswith(YAML_SUFFIXES) else f"{name}.yaml")
         found = iter(list(_Config(folder, unclear).read(file, "")))
     return replace(found_script(module, "Hydra", found, unclear), form="name=value")
 

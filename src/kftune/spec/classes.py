@@ -16,7 +16,7 @@ from kftune import yaml_text
 from kftune.errors import RegistryError, UnknownNameError, YamlError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, import_module, load_hparams
-from kftune.runs import files_below
+from kftune.runs import YAML_SUFFIXES, files_below
 from kftune.spec.kind import PROJECT_FILE, kind_of, kind_of_file
 
 TABLE = "HYPERPARAMETER_REGISTRY"
@@ -92,7 +92,7 @@ def _register_table(name: str, module: object) -> None:
 def named_classes(folder: Path) -> list[NamedClass]:
     """Returns the classes that the studies and pipelines below a folder name; hidden folders are left out."""
     found: dict[str, NamedClass] = {}
-    for path in files_below(folder, (".yaml", ".yml")):
+    for path in files_below(folder, YAML_SUFFIXES):
         try:
             kind, content = kind_of_file(path)
         except (YamlError, OSError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from kftune.errors import UsageError, YamlError
+from kftune.runs import YAML_SUFFIXES
 
 PROJECT_FILE = "project.yaml"
 """The name of every project file."""
@@ -47,10 +48,11 @@ _CLASS_NAME = re.compile(r"\w+|[\w.]+:\w+")
 # A mapping with more keys than this holds data.
 _MOST_KEYS = 40
 
-_SUFFIXES = {".yaml", ".yml", ".json", ""}
+_SUFFIXES = {*YAML_SUFFIXES, ".json", ""}
 _OTHER_FILES = {
     ".py": "a Python script, not YAML; give the study that runs it",
     ".ipynb": "a notebook, not YAML; give a study",
+    ".parquet": "a Parquet file, which kftune only writes; give the JSON of kftune results, or a study",
     ".sh": "a shell script, not YAML; give the study that runs it",
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve, thinned
 from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, TrackedObjective, Trial
+from kftune.results.times import seconds_of
 from kftune.results.trials import Trials, best_of
 from kftune.study_report.importances import Importances, importances
 from kftune.study_report.parameters import Parameter, parameters
@@ -91,9 +91,9 @@ def to_data(content: Content, results: Trials) -> dict[str, Any]:
         content: What is known of the study.
         results: The results, for the curves.
     """
-    trials, starts = content.trials, [_seconds(trial.started) for trial in content.trials]
+    trials, starts = content.trials, [seconds_of(trial.started) for trial in content.trials]
     begun = min((start for start in starts if start is not None), default=0.0)
-    ends = [_seconds(trial.ended) for trial in trials]
+    ends = [seconds_of(trial.ended) for trial in trials]
     spans = [
         (None, None) if start is None else (round(start - begun, 3), None if end is None else round(end - begun, 3))
         for start, end in zip(starts, ends, strict=True)
@@ -152,15 +152,6 @@ def _number(value: float, digits: int) -> float:
 
 def _line(message: str) -> str:
     return message.partition("\n")[0][:_MOST_LETTERS]
-
-
-def _seconds(time: str | None) -> float | None:
-    """Returns a time as a number; one without a time zone is UTC, as in the rest of kftune."""
-    try:
-        found = datetime.fromisoformat(time or "")
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def lanes(spans: Sequence[tuple[float | None, float | None]]) -> list[int | None]:

@@ -164,7 +164,7 @@ def _best(content: Content) -> str:
         f'<div><h3>YAML <button type="button" data-copy="yaml">copy</button></h3>'
         f'<pre id="yaml" tabindex="0">{escape(best_yaml(trial, content.meta))}</pre></div>'
         f'<div><h3>Arguments <button type="button" data-copy="argv">copy</button></h3>'
-        f'<pre id="argv" tabindex="0">{escape(best_argv(trial))}</pre></div></div>'
+        f'<pre id="argv" tabindex="0">{escape(best_argv(trial, content.meta))}</pre></div></div>'
     )
 
 

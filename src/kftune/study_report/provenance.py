@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from kftune import yaml_text
 from kftune._version import __version__
-from kftune.argv import to_arguments
 from kftune.errors import YamlError
+from kftune.results.as_given import given_lines
 from kftune.results.origins import chosen_by, short
 from kftune.results.records import UNSUCCESSFUL, Meta, Trial
 from kftune.results.trials import Trials
@@ -97,9 +97,14 @@ def best_yaml(trial: Trial, meta: Meta) -> str:
         return f"# these values cannot be written as YAML: {error}\n"
 
 
-def best_argv(trial: Trial) -> str:
-    """Returns the arguments of a trial's command line, quoted for a shell."""
-    return shlex.join(to_arguments(trial.assignment))
+def best_argv(trial: Trial, meta: Meta) -> str:
+    """Returns what `kftune best --format args` prints of a trial, on one line and quoted for a shell.
+
+    Args:
+        trial: The trial.
+        meta: The study.
+    """
+    return shlex.join(given_lines(trial, meta))
 
 
 def failures(trials: Sequence[Trial]) -> list[tuple[str, str, list[str]]]:

@@ -19,6 +19,7 @@ _LEFT = 12
 _NARROWEST, _WIDEST = 40, 160
 _MOST_PARAMETERS = 20
 _MOST_FAILURES = 5
+_MOST_LETTERS = 300
 _BLOCKS, _LETTERS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
 _BOLD, _ORANGE, _PLAIN = "\x1b[1m", "\x1b[33m", "\x1b[0m"
 
@@ -85,7 +86,8 @@ def _summary(content: Content, results: Trials, style: _Style) -> str:
         if meta.more_objectives
         else "best"
     )
-    return "\n".join([*lines, style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}"), shown(best_argv(trial))])
+    best = style.best(f"{of}: {_inert(trial.name)}, {', '.join(found)}")
+    return "\n".join([*lines, best, shown(best_argv(trial, meta))])
 
 
 def _inert(text: str) -> str:
@@ -231,11 +233,16 @@ def _places(parameter: Parameter, room: int) -> tuple[str, str, dict[int, int]]:
     return f"{scale.low:.4g}", f"{scale.high:.4g}", found
 
 
+def _why(message: str) -> str:
+    """Returns what follows the name of a failed trial: its message on one line; nothing without one."""
+    return f": {' '.join(message.split())}" if message.strip() else ""
+
+
 def _failed(content: Content, style: _Style) -> Iterator[str]:
     groups = failures(content.trials)
     if groups:
         lines = [
-            _cut(f"  {len(names)} {state}, first {names[0]}: {message.partition(chr(10))[0]}", style.width)
+            style.note(_cut(f"{len(names)} {state}, first {names[0]}{_why(message)}", _MOST_LETTERS), 2)
             for state, message, names in groups[:_MOST_FAILURES]
         ]
-        yield "\n".join([style.title("failed"), *(f"  {line}" for line in lines)])
+        yield "\n".join([style.title("failed"), *lines])

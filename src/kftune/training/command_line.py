@@ -10,10 +10,10 @@ from typing import NamedTuple
 from kftune.errors import UsageError, near_files, near_names
 from kftune.hparams import Hparams
 from kftune.outputs import take
+from kftune.runs import YAML_SUFFIXES
 from kftune.training.step_outputs import NAMES, check_outputs
 
 CONFIG_PATH = "KFTUNE_CONFIG_PATH"
-_SUFFIXES = (".yaml", ".yml")
 _FILES = ("-c",)
 _NAMES = ("--config-name", "-cn")  # as Hydra calls them
 _FOLDER = "-o"
@@ -107,11 +107,11 @@ def find_config(option: str, name: str, *, is_name: bool) -> Path:
     if missing is not None:
         raise UsageError(f"{CONFIG_PATH} must list folders, but there is no folder {missing}")
     folders = listed or ([Path()] if is_name else [])
-    places = [folder / f"{name}{suffix}" for folder in folders for suffix in ("", *_SUFFIXES)]
+    places = [folder / f"{name}{suffix}" for folder in folders for suffix in ("", *YAML_SUFFIXES)]
     found = next((place for place in places if place.is_file()), None)
     if found is not None:
         return found
-    known = [path.name for folder in folders for path in folder.iterdir() if path.suffix in _SUFFIXES]
+    known = [path.name for folder in folders for path in folder.iterdir() if path.suffix in YAML_SUFFIXES]
     near = near_names(name, [*known, *(name.rpartition(".")[0] for name in known)])
     places_said = [] if is_name and listed else ["here"]
     places_said += [f"in {', '.join(map(str, listed))} ({CONFIG_PATH})"] if listed else []

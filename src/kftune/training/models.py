@@ -14,6 +14,7 @@ from kftune.errors import KftuneError, RegistryError, UnknownNameError, UsageErr
 from kftune.hparams import Hparams
 from kftune.hparams.nearby import class_hint
 from kftune.hparams.registry import HPARAMS_REGISTRY, import_module, load_hparams, name_of, trainer_of
+from kftune.runs import YAML_SUFFIXES
 from kftune.spec.classes import register_classes
 from kftune.training.importing import torch_import
 
@@ -49,7 +50,7 @@ def find_model(name: str, others: Sequence[str] = ()) -> type[Hparams]:
     Raises:
         KftuneError: There is no such class, or it cannot be imported.
     """
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith(YAML_SUFFIXES):
         raise UsageError(
             f"the first argument is a model, but got the file {name}; for hyperparameters write MODEL -c {name}, "
             f"for a study kftune run {name}"

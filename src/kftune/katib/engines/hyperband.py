@@ -139,9 +139,10 @@ class Hyperband(Engine):
         name, most = str(study.settings["resource_name"]), study.settings["r_l"]
         domain = study.space.get(name)
         if domain is None or domain.size == 1:
+            why = f"only {', '.join(study.space)} are" if domain is None else "it has one value"
             return (
-                f"hyperband of Katib sets its resource {name!r} itself, so that must be searched, but only "
-                f"{', '.join(study.space)} are; give {name} a domain, for example {{int: [1, 27]}}"
+                f"hyperband of Katib sets its resource {name!r} itself, so that must be searched, but {why}; give "
+                f"{name} a domain, for example {{int: [1, 27]}}"
             )
         if most < 1:
             return f"hyperband needs r_l of at least 1, but got {most}"

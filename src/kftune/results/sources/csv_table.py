@@ -87,7 +87,9 @@ def _about_fields(names: Sequence[str]) -> str:
     if not names:
         return "no column is a hyperparameter"
     shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"hyperparameters are the columns {shown}; --study FILE decides it"
+    return (
+        f"hyperparameters are the columns {shown}; --metrics NAMES says which are metrics, or --study FILE decides it"
+    )
 
 
 def _rows(text: str, place: str) -> tuple[list[str], list[_Row]]:
@@ -110,10 +112,11 @@ def _rows(text: str, place: str) -> tuple[list[str], list[_Row]]:
 
 
 def _columns(header: Sequence[str], hints: Hints, place: str) -> _Columns:
-    for wanted in dict.fromkeys((hints.objective or "", *hints.metrics)):
-        if wanted not in header and wanted == hints.objective:
+    for wanted in (hints.objective or "", *hints.columns):
+        if wanted not in header:
             raise StoreError(f"there is no column {wanted!r}; {suggestion(wanted, header)}", f"{place}:1")
-    metrics = [name for name in dict.fromkeys((hints.objective or "", *hints.metrics)) if name in header]
+    named = dict.fromkeys((hints.objective or "", *hints.metrics, *hints.columns))
+    metrics = [name for name in named if name in header]
     name = next((each for each in _NAMES if each in header and each not in metrics), None)
     state = next((each for each in ("state", "status") if each in header), None)
     is_optuna = any(each.startswith(_PARAM) for each in header)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,7 +84,7 @@ def _trial(number: int, entry: Mapping[str, Any], metrics: Sequence[TrackedMetri
         name=name,
         state="Succeeded" if completed else "Failed",
         attempt=1,
-        assignment={},
+        assignment={key: value if isinstance(value, str) else json.dumps(value) for key, value in point.items()},
         point=dict(point),
         metrics=values,
         objective=None if counts is None else counts.number(metrics[0].reduce),

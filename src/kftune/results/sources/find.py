@@ -14,13 +14,14 @@ from kftune.results.lines import is_lines
 from kftune.results.reading import open_results
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.trials import Trials
+from kftune.runs import YAML_SUFFIXES
 
 _Reader = Callable[[Any, str], Trials]
 
 _JOURNALS = (".log", ".journal", ".jsonl")
 _SQLITE = (".db", ".sqlite", ".sqlite3")
 _BUNDLE = ".zip"
-SUFFIXES = (".json", ".csv", ".yaml", ".yml", _BUNDLE, *_SQLITE, *_JOURNALS)
+SUFFIXES = (".json", ".csv", *YAML_SUFFIXES, _BUNDLE, *_SQLITE, *_JOURNALS)
 """Of files with trials."""
 
 READ = (
@@ -73,7 +74,7 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
         return cast("Trials", _module("csv_table").read(text, str(place), hints))
     if place.suffix in _JOURNALS:
         return cast("Trials", _module("optuna_trials").read_journal(text, str(place), hints))
-    if place.suffix in (".yaml", ".yml"):
+    if place.suffix in YAML_SUFFIXES:
         return cast("Trials | None", _module("katib_files").in_yaml(text, str(place)))
     try:
         data = json.loads(text)

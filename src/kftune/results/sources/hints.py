@@ -15,7 +15,9 @@ class Hints(NamedTuple):
     study_name: str | None = None
     """The study in a storage that has several."""
     metrics: tuple[str, ...] = ()
-    """The columns that are metrics, in addition to the objective."""
+    """The columns that are metrics, in addition to the objective, where a table has them."""
+    columns: tuple[str, ...] = ()
+    """Further columns that are metrics; a table without one of them is refused."""
 
 
 NO_HINTS = Hints()

@@ -36,6 +36,25 @@ _REPORTS = (
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
 
+def range_of(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a distribution of numbers as a study writes its domain.
+
+    Args:
+        name: Its class in Optuna, also one of before Optuna 3.
+        attributes: Its attributes: low, high, step (q before Optuna 3), log.
+    """
+    ends = [attributes["low"], attributes["high"]]
+    step = attributes.get("step", attributes.get("q"))
+    is_log = "Log" in name or attributes.get("log") is True
+    if name.startswith("Int"):
+        # On a logarithmic scale, Optuna has no other step than 1.
+        steps = {} if is_log or step in (None, 1) else {"step": step}
+        return {"int": ends, **steps, **({"log": True} if is_log else {})}
+    if step is not None:
+        return {"quniform": ends, "q": step}
+    return {"loguniform" if is_log else "uniform": ends}
+
+
 class StoredStudy:
     """One study of a storage.
 

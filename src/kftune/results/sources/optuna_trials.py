@@ -11,13 +11,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kftune.domains import Choice, Constant, Domain, IntUniform, LogUniform, QUniform, Uniform
+from kftune.domains import Choice, Constant, Domain, domain_from_spec
 from kftune.errors import DomainError, StoreError, suggestion
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
 from kftune.results.sources.hints import NO_HINTS, Hints
-from kftune.results.sources.optuna_storage import StoredStudy, StoredTrial, studies_in_journal, studies_in_sqlite
+from kftune.results.sources.optuna_storage import (
+    StoredStudy,
+    StoredTrial,
+    range_of,
+    studies_in_journal,
+    studies_in_sqlite,
+)
+from kftune.results.times import from_local
 from kftune.results.trials import Recorded, Trials, plain_meta
 
 _STATES: dict[str, State] = {
@@ -104,7 +111,7 @@ def _recorded(study: StoredStudy, hints: Hints, place: str) -> Trials:
 
 
 def _metric_names(count: int, hints: Hints) -> list[str]:
-    given = list(dict.fromkeys(filter(None, (hints.objective, *hints.metrics))))
+    given = list(dict.fromkeys(filter(None, (hints.objective, *hints.metrics, *hints.columns))))
     if count == 1:
         return given[:1] or ["value"]
     return given[:count] if len(given) >= count else [f"value_{place}" for place in range(count)]
@@ -131,8 +138,9 @@ def _record(number: int, trial: StoredTrial, metrics: Sequence[TrackedMetric]) -
         metrics=values,
         # As in Optuna, a pruned trial is never the best one.
         objective=first if is_whole and first is not None and math.isfinite(first) else None,
-        started=trial.started,
-        ended=trial.ended,
+        # Optuna writes the time of the machine, without its zone.
+        started=from_local(trial.started),
+        ended=from_local(trial.ended),
         duration=_seconds(trial),
         exit_code=None,
         message="",
@@ -180,12 +188,4 @@ def _domain(kind: str) -> Domain | None:
 def _made(name: str, given: Mapping[str, Any]) -> Domain:
     if "choices" in given:
         return Choice(*given["choices"]) if len(given["choices"]) > 1 else Constant(given["choices"][0])
-    low, high, log = given["low"], given["high"], given.get("log", "Log" in name)
-    step = given.get("step", given.get("q"))
-    if low == high:
-        return Constant(low)
-    if name.startswith("Int"):
-        return IntUniform(low, high, step or 1, log=log)
-    if step is not None:
-        return QUniform(low, high, step)
-    return LogUniform(low, high) if log else Uniform(low, high)
+    return Constant(given["low"]) if given["low"] == given["high"] else domain_from_spec(range_of(name, given))

@@ -25,7 +25,7 @@ def through_study(trials: Trials, study: Study) -> Trials:
         return trials
     notes = list(trials.notes)
     space = {name: domain.to_spec() for name, domain in study.space.items()}
-    meta = trials.meta._replace(fixed=study.fixed_values, space=space)
+    meta = trials.meta._replace(fixed=study.fixed_values, space=space, compared=study.compared())
     names = [objective.metric for objective in study.objectives]
     known = {metric.name for metric in trials.meta.metrics}
     if known >= {*names}:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.argv import Kind, Kinds, to_arguments, to_json
-from kftune.results import Trial
-from kftune.results.records import Meta
+from kftune.results.records import Meta, Trial
 
 
 def given_lines(trial: Trial, meta: Meta) -> list[str]:
@@ -17,11 +17,15 @@ def given_lines(trial: Trial, meta: Meta) -> list[str]:
         trial: The trial.
         meta: Its study, with the form of its last run.
     """
-    stored = meta.compared.get("command", {}).get("arguments") if meta.experiment is None else None
+    command = meta.compared.get("command")  # of a study
+    if not isinstance(command, Mapping):
+        # What an Experiment searches may be an encoded value, or a share of a distribution.
+        return to_arguments({name: trial.given(name) for name in trial.assignment})
+    stored = command.get("arguments")
     if stored is None:
         return to_arguments(trial.assignment)
-    from kftune.spec.arguments import Arguments  # pydantic models; most studies need none here
-    from kftune.spec.container import Command
+    from kftune.spec.arguments import Arguments  # noqa: PLC0415 - pydantic models; most studies need none here
+    from kftune.spec.container import Command  # noqa: PLC0415
 
     kinds = _kinds(trial, meta)
     step = Command.model_construct(arguments=Arguments.model_construct(set(), **stored))

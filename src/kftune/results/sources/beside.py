@@ -1,0 +1,74 @@
+"""Finds the study of an Experiment among the files of a folder, so that its class can type the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kftune.errors import KftuneError
+from kftune.results.layout import slug
+from kftune.results.records import Meta
+from kftune.results.sources.through_study import through_study
+from kftune.results.trials import Trials
+from kftune.runs import YAML_SUFFIXES
+from kftune.spec.kind import kind_of_file
+from kftune.study import load_study
+
+_MOST_BYTES = 200_000
+"""A study is shorter; a dump of a cluster is often longer."""
+
+
+def through_study_in(folder: Path, trials: Trials) -> Trials:
+    """Returns the trials of an Experiment typed through the study in a folder that it was rendered from.
+
+    That is the study whose Experiment has this name, and which has all its parameters. Without one, or with several, or
+    if it cannot be loaded, the trials are returned as they are; a note says so, unless there is none.
+
+    Args:
+        folder: The folder; those in it are not searched.
+        trials: The trials, as a dump or a cluster has them.
+    """
+    found = [path for path in sorted(folder.glob("*")) if path.suffix in YAML_SUFFIXES and _is_of(trials.meta, path)]
+    if not found:
+        return trials
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        return _noted(trials, f"several studies have the name of this Experiment: {names}; choose one with --study")
+    try:
+        study = load_study(found[0])
+    except KftuneError as error:
+        return _noted(trials, f"{found[0]} has the name of this Experiment, but does not type its values: {error}")
+    strange = sorted({*trials.meta.space} - {*study.leaves})
+    if strange:
+        return _noted(
+            trials,
+            f"{found[0]} has the name of this Experiment, but not its parameters {', '.join(strange)}, so it does not "
+            f"type the values; give the study that it was rendered from with --study",
+        )
+    return _noted(through_study(trials, study), f"values have the types of {found[0]}; another study: --study FILE")
+
+
+def _noted(trials: Trials, note: str) -> Trials:
+    trials.notes = [*trials.notes, note]
+    return trials
+
+
+def _is_of(meta: Meta, path: Path) -> bool:
+    """Returns whether a file is a study whose Experiment has the name."""
+    try:
+        if path.stat().st_size > _MOST_BYTES or not re.search(rb"^name:", path.read_bytes(), re.MULTILINE):
+            return False
+        kind, content = kind_of_file(path)
+    except (OSError, KftuneError):
+        return False  # another program's file
+    return kind.name == "study" and _experiment_of(content) == meta.name
+
+
+def _experiment_of(study: Any) -> str:
+    """Returns the name that a study gives its Experiment."""
+    named: Any = study
+    for key in ("targets", "katib", "name"):
+        named = named.get(key) if isinstance(named, Mapping) else None
+    return named if isinstance(named, str) else slug(str(study.get("name")))
