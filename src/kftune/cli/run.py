@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kftune.cli.arguments import a_path
+from kftune.cli.arguments import a_path, a_source
 from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
 from kftune.cli.places import DEFAULT, new_results
@@ -28,6 +28,7 @@ from kftune.spec.kind import Kind, KindName
 
 if TYPE_CHECKING:
     from kftune.local.study.events import OnEvent
+    from kftune.results import Trials
 
 Go = Callable[["OnEvent"], int]
 """Runs what was prepared, calls its argument with each event, and returns the exit code."""
@@ -35,14 +36,14 @@ Go = Callable[["OnEvent"], int]
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
-    **dict.fromkeys(("baseline", "baseline_from", "at", "map"), ("study",)),
+    **dict.fromkeys(("baseline", "baseline_from", "at", "map", "start_from"), ("study",)),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
 
 # Options without a key of a file that means the same -> what to do in a file of another kind.
 _INSTEAD = {
-    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map"), ""),
+    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map", "start_from"), ""),
     "retry_failed": "; without the option, the failed steps of its latest run run again",
 }
 
@@ -67,6 +68,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--at", metavar="PATH", help="the mapping in that file, such as PLANT001/CIRCUIT01")
     study.add_argument(
         "--map", action="append", default=[], metavar="NAME=PATH", help="the path of a hyperparameter in that mapping"
+    )
+    study.add_argument(
+        "--start-from",
+        action="append",
+        default=[],
+        type=a_source,
+        metavar="PLACE",
+        help="past trials to start from: a folder of results, a file with trials, or katib:NAMESPACE/NAME",
     )
     add_pipeline_arguments(parser)
     experiment = parser.add_argument_group("Experiments")
@@ -188,6 +197,9 @@ def _study(arguments: argparse.Namespace) -> int:
         from kftune.cli.around_run import prepared
 
         study = prepared(study, arguments)
+    if arguments.start_from:
+        places = [_from_here(place) for place in arguments.start_from]
+        study = study.replace(start_from=(*study.start_from, *places))
     folder = new_results(arguments.dir, arguments.file, slug(study.name))
 
     def go(on_event: OnEvent) -> int:
@@ -202,6 +214,7 @@ def _study(arguments: argparse.Namespace) -> int:
             strict=arguments.strict,
             fresh=arguments.fresh,
             retry_failed=arguments.retry_failed,
+            open_live=_open_live,
         ).exit_code
 
     code = _run(arguments, go, _trials_view(arguments, folder))
@@ -210,6 +223,17 @@ def _study(arguments: argparse.Namespace) -> int:
 
         apply_best(study, folder, arguments.file, quiet=arguments.json)
     return code
+
+
+def _from_here(place: Path) -> str:
+    """Returns a place of the command line, which is relative to the current folder."""
+    return str(place.resolve() if place.exists() else place)
+
+
+def _open_live(address: str) -> Trials:
+    from kftune.cli.live import open_live
+
+    return open_live(address)
 
 
 def devices(text: str | None) -> tuple[str, ...] | None:

@@ -182,7 +182,7 @@ class StudyEngine:
             self._exhausted = not self._running and not self._pauses
             return False
         self._next_number += 1
-        self._start(number, 1, suggestion, self._origin)
+        self._start(number, 1, suggestion, suggestion.origin(self._origin))
         return True
 
     def _start(

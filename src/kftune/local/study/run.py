@@ -22,6 +22,7 @@ from kftune.local.study.reader import StudyReader
 from kftune.local.study.retries import retry_note, unfinished
 from kftune.local.study.short_trials import noting_short_trials
 from kftune.local.study.smaller import smaller_values
+from kftune.local.study.starting import OpenLive, Starting
 from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
@@ -50,6 +51,7 @@ def run_study(
     strict: bool = False,
     fresh: bool = False,
     retry_failed: bool = False,
+    open_live: OpenLive | None = None,
 ) -> Outcome:
     """Runs a study here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -69,6 +71,7 @@ def run_study(
         strict: Refuse a study that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
         retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
+        open_live: Opens an Experiment on a cluster, for `start_from`.
 
     Raises:
         RunError: The study cannot run here, or it refuses nearly every point.
@@ -89,6 +92,7 @@ def run_study(
         earlier = store.trials()
         trials.remove_leftovers(earlier)
         known = unfinished(earlier, failed_too=retry_failed)
+        starting = Starting(study, place, open_live)
         sampler = make_sampler(
             study,
             algorithm,
@@ -97,12 +101,13 @@ def run_study(
             parallel=trials.parallel,
             trials=known,
             others=store.meta.objectives[1:],
+            past=starting.past(store),
         )
         trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += changes(trials.code, trials.revision, known)
+        trials.notes += [*starting.notes, *changes(trials.code, trials.revision, known)]
         if retry_failed:
             trials.notes.append(retry_note(earlier))
         emit = None

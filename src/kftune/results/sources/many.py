@@ -1,0 +1,44 @@
+"""The trials of several studies: a folder of folders with results, or one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from kftune.errors import StoreError
+from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.sources.find import open_trials
+from kftune.results.sources.hints import NO_HINTS, Hints
+from kftune.results.trials import Trials
+
+
+def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None = None) -> list[Trials]:
+    """Opens the trials of a place; of a folder without results of its own, those of each folder in it.
+
+    Args:
+        place: A folder, or a file that `open_trials` reads.
+        hints: What a file does not say.
+        leave_out: A folder of results that is passed over.
+
+    Raises:
+        StoreError: There are no trials, or they cannot be read.
+    """
+    inner = [*_inner(place)] if place.is_dir() and not RunFolder(place).database.exists() else []
+    own = None if leave_out is None else leave_out.resolve()
+    if not inner and place.resolve() != own:
+        return [open_trials(place, hints)]
+    chosen = [folder for folder in inner if folder.resolve() != own]
+    if not chosen:
+        raise StoreError("there are no results here but those of this study", str(place))
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open_trials(folder)) for folder in chosen]
+        stack.pop_all()
+    return opened
+
+
+def _inner(place: Path) -> Iterator[Path]:
+    """Yields the folders with results in a folder, by name, without those that a new run has moved aside."""
+    for database in sorted(place.glob(f"*/{RunFolder(place).database.name}")):
+        if ASIDE not in database.parent.name:
+            yield database.parent
