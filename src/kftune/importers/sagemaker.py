@@ -205,7 +205,7 @@ def _from_tuner(draft: Draft, found: Found, tuner: Node) -> None:
     sagemaker_job.early_stopping(draft, early)
     _named(draft, tuner)
     _estimator(draft, tuner)
-    draft.leave(tuner, {"warm_start_config": "write the best values of the earlier job into points"})
+    draft.leave(tuner, {"warm_start_config": "name the trials of the earlier job in start_from"})
 
 
 def _estimator(draft: Draft, tuner: Node) -> None:
