@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kftune.errors import DomainError, HparamsError
+from kftune.errors import DomainError, HparamsError, KftuneError
 from kftune.hparams.fields import Leaf
 from kftune.results.origins import from_past
 from kftune.results.pareto import Front, Score
@@ -100,13 +100,13 @@ def past_of(study: Study, given: Sequence[Trials], top: int, learn: bool | None)
 
     Args:
         study: The study.
-        given: The past trials; of several studies, the best of each come first.
+        given: The past trials; of several studies, the points come first that are best for all.
         top: How many points are tried first.
         learn: Whether results are taken over: None takes those with the same values of what is not searched.
     """
     sources = [_Source(study, trials) for trials in given]
     found = [source.read() for source in sources]
-    first = _first(study, found, top)
+    first = _first(study, [*_shared(study, given, found), *_in_turn(found)], top)
     results = [] if learn is False else [each for read in found for each in _by_number(read) if _counts(each, learn)]
     told = [(each.point, each.score) for each in results if each.point is not None and each.score is not None]
     points = [PastPoint(each.point or {}, from_past(each.place, each.trial.name)) for each in first]
@@ -238,17 +238,34 @@ def _different(study: Study, values: Mapping[str, Any], trial: Trial) -> str:
     return ""
 
 
-def _first(study: Study, found: Sequence[Sequence[_Read]], top: int) -> list[_Read]:
-    """Returns the best points, each once: the best of each past study, then the second best of each, and so on."""
+def _shared(study: Study, given: Sequence[Trials], found: Sequence[Sequence[_Read]]) -> Iterator[_Read]:
+    """Yields the points of several past studies, the best one for all first."""
+    if len(given) < 2:
+        return
+    from kftune.results.across import shared_order  # noqa: PLC0415  # most studies start from one
+
+    try:
+        order = shared_order(given, study.objective.metric)
+    except KftuneError:  # they optimize something else, or different things
+        return
+    known = [{each.trial.name: each for each in read} for read in found]
+    yield from (known[place][trial] for place, trial in order if trial in known[place])
+
+
+def _in_turn(found: Sequence[Sequence[_Read]]) -> Iterator[_Read]:
+    """Yields the best point of each past study, then the second best of each, and so on."""
+    for place in range(max(map(len, found), default=0)):
+        yield from (read[place] for read in found if place < len(read))
+
+
+def _first(study: Study, order: Iterable[_Read], top: int) -> list[_Read]:
+    """Returns the first points that the study can try, each once."""
     chosen: dict[str, _Read] = {}
-    inside = [[each for each in read if each.point is not None] for read in found]
-    for place in range(max(map(len, inside), default=0)):
-        for read in inside:
-            if len(chosen) == top:
-                return [*chosen.values()]
-            if place < len(read):
-                each = read[place]
-                chosen.setdefault(json.dumps(study.assignment(each.point or {}), sort_keys=True), each)
+    for each in order:
+        if len(chosen) == top:
+            break
+        if each.point is not None:
+            chosen.setdefault(json.dumps(study.assignment(each.point), sort_keys=True), each)
     return [*chosen.values()]
 
 

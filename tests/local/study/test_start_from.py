@@ -156,13 +156,27 @@ def test_a_metric_with_another_direction_is_not_told(past, tmp_path):
     assert points(trials_in(tmp_path))[0] == best_of(past, 1)[0].point
 
 
-def test_the_best_of_each_study_of_a_folder_come_first(past, tmp_path):
+def test_the_points_of_several_studies_that_are_best_for_all_come_first(tmp_path):
+    runs = tmp_path / "runs"
+    own = {"a": [0.2, 0.010, 0.001], "b": [0.3, 0.012, 0.3], "c": [0.4, 0.009, 0.5]}  # awk prints |lr - 0.01|
+    domain = {"lr": {"choice": sorted({value for values in own.values() for value in values})}}
+    fixed = {"units": 8, "optimizer": "sgd"}
+    for name, values in own.items():
+        tried = [{"lr": value} for value in values]
+        run(study(COMMAND, 3, points=tried, search=domain, values=fixed), runs / name)
+    trials, said = started(runs / "d", {"from": str(runs), "top": 2}, 2, search=domain, values=fixed)
+    assert all(trial.point["lr"] in (0.009, 0.010, 0.012) for trial in trials)
+    assert said[0].startswith(f"start_from {runs}: 2 points of 9 past trials")
+
+
+def test_of_studies_that_optimize_something_else_each_best_comes_first(past, tmp_path):
     runs = tmp_path / "runs"
     for seed in (1, 2):
         run(study(COMMAND, 3, algorithm={"seed": seed}), runs / f"entity{seed}")
-    trials, said = started(runs / "entity3", str(runs), 4)
-    assert points(trials)[:2] == points([best_of(runs / f"entity{seed}", 1)[0] for seed in (1, 2)])
-    assert said[0].startswith(f"start_from {runs}: 3 points of 6 past trials")
+    a_study = study(sh("echo score=1"), 2, start_from=str(runs), objective={"metric": "score"})
+    run(a_study, tmp_path / "new")
+    best = [best_of(runs / f"entity{seed}", 1)[0] for seed in (1, 2)]
+    assert points(trials_in(tmp_path / "new")) == points(best)
 
 
 def saved(folder: Path, past: Path, kind: str) -> Path:

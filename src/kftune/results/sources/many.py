@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None
     Raises:
         StoreError: There are no trials, or they cannot be read.
     """
-    inner = [*_inner(place)] if place.is_dir() and not RunFolder(place).database.exists() else []
+    inner = inner_results(place)
     own = None if leave_out is None else leave_out.resolve()
     if not inner and place.resolve() != own:
         return [open_trials(place, hints)]
@@ -37,8 +36,15 @@ def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None
     return opened
 
 
-def _inner(place: Path) -> Iterator[Path]:
-    """Yields the folders with results in a folder, by name, without those that a new run has moved aside."""
-    for database in sorted(place.glob(f"*/{RunFolder(place).database.name}")):
-        if ASIDE not in database.parent.name:
-            yield database.parent
+def inner_results(place: Path) -> list[Path]:
+    """Returns the folders with results in a folder that has none of its own, by name.
+
+    Those that a new run has moved aside are left out.
+
+    Args:
+        place: A folder, or any other path, which has none.
+    """
+    name = RunFolder(place).database.name
+    if not place.is_dir() or (place / name).exists():
+        return []
+    return [each.parent for each in sorted(place.glob(f"*/{name}")) if ASIDE not in each.parent.name]
