@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entity_studies import BEST, ODD, SPACE, entities, height, saved
+from entity_studies import BEST, LR, ODD, SPACE, X, entities, height, saved
 from local_study import run, sh, study
 from report_studies import recorded
 
@@ -41,7 +41,7 @@ def some() -> dict[str, Any]:
 
 def test_three_trials_each_of_two_hundred_entities_show_the_best_values(many):
     found = many["defaults"]["values"]
-    assert found["x"] == pytest.approx(BEST["x"], abs=0.1)
+    assert found["x"] == pytest.approx(X, abs=0.1)
     assert math.log10(found["lr"]) == pytest.approx(-2.5, abs=0.3)
     assert found["optimizer"] == BEST["optimizer"]
 
@@ -78,7 +78,7 @@ def test_levels_and_scales_of_entities_change_nothing():
 
 def test_an_entity_with_many_trials_counts_as_much_as_one_with_few():
     given = [*entities(40, 3), *entities(1, 400, odd=1, seed=9, prefix="odd")]
-    assert summarise(given)["defaults"]["values"]["x"] == pytest.approx(BEST["x"], abs=0.15)
+    assert summarise(given)["defaults"]["values"]["x"] == pytest.approx(X, abs=0.15)
 
 
 def test_points_that_all_entities_have_tried_are_judged_by_what_they_reached():
@@ -97,8 +97,8 @@ def test_points_that_all_entities_have_tried_are_judged_by_what_they_reached():
 
 def test_good_ranges_have_the_best_values_and_the_space_is_narrowed_to_them(some):
     by_name = {each["name"]: each for each in some["ranges"]}
-    assert by_name["x"]["low"] < BEST["x"] < by_name["x"]["high"]
-    assert by_name["lr"]["low"] < BEST["lr"] < by_name["lr"]["high"]
+    assert by_name["x"]["low"] < X < by_name["x"]["high"]
+    assert by_name["lr"]["low"] < LR < by_name["lr"]["high"]
     assert by_name["optimizer"]["values"] == ["adam", "sgd"]
     assert some["narrowed"] == ["x", "lr", "optimizer"]
     for name in some["narrowed"]:
@@ -372,7 +372,7 @@ def test_a_given_study_is_narrowed_and_keeps_the_rest(tmp_path, capsys, monkeypa
         "from kftune import Hparam, Hparams\n\n\nclass Space(Hparams):\n    x: float = 0.5\n    lr: float = 0.01\n"
         "    units: int = 16\n    optimizer: str = 'adam'\n"
     )
-    base = {
+    base: dict[str, Any] = {
         "name": "base",
         "hparams": "space:Space",
         "values": {"units": 32},

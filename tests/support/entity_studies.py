@@ -19,14 +19,15 @@ SPACE = {
     "units": {"choice": [16, 32, 64]},
     "optimizer": {"choice": ["adam", "sgd", "rmsprop"]},
 }
-BEST = {"x": 0.3, "lr": 10**-2.5, "optimizer": "adam"}
+X, LR = 0.3, 10**-2.5
+BEST = {"x": X, "lr": LR, "optimizer": "adam"}
 """The best values on average; the number of units does not matter."""
 ODD = 0.9
 """Where x is best in an odd entity."""
 _NOISE = 0.02
 
 
-def height(point: Mapping[str, Any], x: float = BEST["x"], lr: float = math.log10(BEST["lr"])) -> float:
+def height(point: Mapping[str, Any], x: float = X, lr: float = math.log10(LR)) -> float:
     """Returns how much worse than the best a point is, in an entity with its best at `x` and `lr`."""
     named = {"adam": 0.0, "sgd": 0.3, "rmsprop": 0.5}[point["optimizer"]]
     return float((point["x"] - x) ** 2 * 4 + (math.log10(point["lr"]) - lr) ** 2 / 2 + named)
@@ -49,7 +50,7 @@ def entities(
     found = []
     for number in range(count):
         level, scale = rng.gauss(0, 50), 10 ** rng.uniform(-2, 2)
-        x = ODD if number < odd else BEST["x"] + rng.gauss(0, 0.05)
+        x = ODD if number < odd else X + rng.gauss(0, 0.05)
         lr = -2.5 + rng.gauss(0, 0.05)
         points = [
             {

@@ -79,7 +79,8 @@ def _write(found: Mapping[str, Any], opened: Sequence[Trials], file: Path | None
     study, notes = narrowed_study(found, opened, base)
     head = f"# Written by kftune summarise from {found['trials']} trials of {len(found['entities'])} entities.\n"
     write_text(out, head + "".join(f"# {note}\n" for note in notes) + yaml_text.dump(study))
-    folders = [each.resolve() for each in (out.parent, *([] if file is None else [file.parent]), Path.cwd())]
+    places = (out.parent, *([] if file is None else [file.parent]), Path.cwd())
+    folders = [*dict.fromkeys(each.resolve() for each in places)]
     try:
         study_from_dict(study, folders)
     except KftuneError as error:
@@ -131,7 +132,7 @@ def _about_defaults(best: Mapping[str, Any] | None, order: Mapping[str, int] | N
 def _about_entities(found: Mapping[str, Any]) -> Iterator[str]:
     known = {each["label"]: each for each in found["entities"]}
     if not found["own"]:
-        yield "no entity clearly gains from values of its own\n"
+        yield "no entity clearly gains from its own values\n"
         return
     yield f"worth tuning on their own: {len(found['own'])} of {len(known)}"
     header = ["entity", "trials", "best", "gain over defaults", "90 % interval"]

@@ -92,7 +92,7 @@ def hints_of(study: Study, name: str | None) -> Hints:
         name: The study in a storage that has several.
     """
     objective = study.objective
-    return Hints(objective.metric, objective.direction, name, tuple(study.reductions))
+    return Hints(objective.metric, objective.direction, name, tuple(study.reductions), name_option="study: NAME")
 
 
 def past_of(study: Study, given: Sequence[Trials], top: int, learn: bool | None) -> Past:
@@ -150,6 +150,10 @@ class _Source:
                 f"no trial of {self._trials.place} has a value of {' and '.join(self._names)}, so its own objective "
                 f"{self._trials.meta.objective.name} says which points are best, and no result is taken over"
             )
+        strange = sorted({name for trial in self._scored for name in trial.point if name not in self._study.leaves})
+        if strange:
+            hparams = self._study.hparams.__name__
+            yield f"left out, because {hparams} has no such hyperparameter: {', '.join(strange[:_MOST_SHOWN])}"
 
     def _score(self, trial: Trial) -> Score | None:
         """Returns a trial's value of each objective of the present study; None if one is missing."""
@@ -157,6 +161,8 @@ class _Source:
         for objective in self._study.objectives:
             values = trial.metrics.get(objective.metric)
             number = None if values is None else values.number(objective.reduction)
+            if values is None and objective.metric == self._trials.meta.objective.name:
+                number = trial.objective  # what some files have in place of metrics
             if number is None:
                 return None
             found.append(number)
@@ -191,6 +197,8 @@ class _Source:
             else:
                 problems.append(f"{name} is not known, and has no default")
         why = next(filter(None, problems), "")
+        if not why and point.keys().isdisjoint(values):
+            why = "it has no value of a hyperparameter that is searched"
         if not why:
             point = study.active(point)
             why = self._outside(point)
@@ -285,7 +293,8 @@ def _about(found: Sequence[Sequence[_Read]], first: Sequence[_Read], told: int, 
         parts.append(f"{_count(incomplete, 'result')} not taken over, since values are missing")
     if outside:
         shown = "; ".join(f"{each.trial.name}: {each.why}" for each in outside[:_MOST_SHOWN])
-        parts.append(f"{_count(len(outside), 'point')} left out as outside of the present space ({shown})")
+        more = "; …" if len(outside) > _MOST_SHOWN else ""
+        parts.append(f"{_count(len(outside), 'point')} left out as outside of the present space ({shown}{more})")
     return "; ".join(parts)
 
 

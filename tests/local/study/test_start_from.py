@@ -129,7 +129,7 @@ def test_a_value_that_was_fixed_is_one_of_the_point(tmp_path):
 
 
 def test_results_with_other_fixed_values_are_told_on_request_only(past, tmp_path):
-    fixed = {"values": {"optimizer": "sgd"}, "algorithm": {"name": "tpe"}}
+    fixed: Any = {"values": {"optimizer": "sgd"}, "algorithm": {"name": "tpe"}}
     trials, said = started(tmp_path / "new", str(past), **fixed)
     others = [trial for trial in trials_in(past) if trial.point["optimizer"] != "sgd"]
     assert f"{len(others)} results not taken over, since optimizer is" in said[0]
@@ -258,7 +258,9 @@ def test_a_value_that_the_past_does_not_have_is_the_default_and_not_told(past, t
     a_study = study(COMMAND, 3, start_from=str(past), hparams=Wide)
     _, events = run(a_study, tmp_path)
     assert [trial.point["momentum"] for trial in trials_in(tmp_path)] == [0.9] * 3
-    assert "8 results not taken over, since values are missing" in notes(events)[0]
+    said = "\n".join(notes(events))
+    assert "8 results not taken over, since values are missing" in said
+    assert "Wide has no such hyperparameter: optimizer" in said
 
 
 # -- other ways to ask for it ------------------------------------------------------------------------------------

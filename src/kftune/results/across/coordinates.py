@@ -39,7 +39,7 @@ class Coordinate:
         )
 
     def share(self, value: Any) -> float:
-        """Returns the share of the domain below a number; in the middle of those that give the same number.
+        """Returns the share of the domain below a number; in the middle of the shares that give the same number.
 
         Args:
             value: The number; one outside of the domain counts as its nearest end.
@@ -47,7 +47,7 @@ class Coordinate:
         low, high = bisect_left(self._table, value), bisect_right(self._table, value)
         if low == high and 0 < low <= _POINTS:
             below, above = self._table[low - 1], self._table[low]
-            return (low - 1 + (value - below) / (above - below)) / _POINTS
+            return float((low - 1 + (value - below) / (above - below)) / _POINTS)
         return min(max((low + high - 1) / 2, 0), _POINTS) / _POINTS
 
     def index(self, value: Any) -> int | None:
@@ -67,7 +67,7 @@ class Common(NamedTuple):
     coordinates: Sequence[Coordinate]
     """What all of them do."""
     others: Mapping[str, int]
-    """Name -> how many entities search it, of those that not all do."""
+    """Name -> how many entities search it, of the names that only some search."""
     differing: Sequence[str]
     """Those with different domains; the domain around all values counts."""
 

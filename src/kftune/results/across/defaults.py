@@ -62,7 +62,7 @@ def proposed(entities: Sequence[Entity], coordinates: Sequence[Coordinate], fit:
         for each in entity.scored:
             key = json.dumps({name: each.point.get(name) for name in names}, sort_keys=True)
             found.setdefault(key, []).append((entity, each))
-    points = [each for own in found.values() if (each := _point(own, names)) is not None]
+    points = [_point(own, names) for own in found.values()]
     if not points:
         return []
     heights = [fit.surface.at(features(coordinates, each.values)) if fit else 0.0 for each in points]
@@ -74,7 +74,7 @@ def proposed(entities: Sequence[Entity], coordinates: Sequence[Coordinate], fit:
     return sorted(expected, key=lambda each: each.rank)
 
 
-def _point(own: Sequence[tuple[Entity, Tried]], names: Sequence[str]) -> Proposed | None:
+def _point(own: Sequence[tuple[Entity, Tried]], names: Sequence[str]) -> Proposed:
     entity, first = own[0]
     values = {name: first.point[name] for name in names if name in first.point}
     by_entity: dict[str, list[float]] = {}

@@ -1,4 +1,4 @@
-"""Which entities gain from values of their own over the proposed ones.
+"""Which entities gain from their own values, compared with the proposed ones.
 
 What the proposed values reach in an entity that has not tried them is estimated from all entities, by a response
 surface, and from what its own trials differ from that surface (kriging of the residuals). Its best trial is read off
@@ -19,7 +19,7 @@ from kftune.results.compare import INTERVAL
 
 _DRAWS = 400
 _LEAST_TRIALS = 3
-# Of more, those that are most like the proposed point count, and the best ones.
+# Of more, the ones most similar to the proposed point count, and the best ones.
 _MOST_TRIALS = 24
 _LARGEST = 3.0
 # How much of an entity's own differences is taken for noise; the last one takes nearly all of it.
@@ -45,7 +45,7 @@ class _Smooth(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What an entity has from values of its own."""
+    """What an entity gains from its own values."""
 
     entity: Entity
     gain: float
@@ -57,7 +57,7 @@ class Gain(NamedTuple):
 
 
 def gains(entities: Sequence[Entity], coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> list[Gain]:
-    """Returns what each entity with enough trials has from values of its own, the greatest gain first.
+    """Returns what each entity with enough trials gains from its own values, the greatest gain first.
 
     Args:
         entities: The entities.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kftune.domains import Conditional, Domain
@@ -44,8 +44,7 @@ def _listed(found: Range, default: Any) -> Domain | None:
 
 
 def _between(found: Range, domain: Domain, default: Any) -> Domain | None:
-    names = {field.name for field in fields(domain)} if is_dataclass(domain) else set()
-    if not {"low", "high"} <= names or getattr(domain, "low", None) is None or getattr(domain, "high", None) is None:
+    if getattr(domain, "low", None) is None or getattr(domain, "high", None) is None:
         return None  # a distribution without bounds
     coordinate = found.coordinate
     values = [found.low, found.high, *([] if default is None else [default])]

@@ -129,7 +129,7 @@ def _cautions(
     if left:
         yield f"with fewer than two trials that have a result, these do not count: {_names(left)}"
     if not common.coordinates:
-        yield "there is no hyperparameter that all entities search"
+        yield "all entities search different hyperparameters"
         return
     if common.others:
         said = [f"{name} ({count})" for name, count in common.others.items()]
@@ -147,7 +147,7 @@ def _cautions(
     if counts and counts[len(counts) // 2] < _FEW_TRIALS:
         yield (
             f"half of the entities have {counts[len(counts) // 2]} trials or fewer: many entities show what they have "
-            f"in common all the same, but few trials show little of what one gains from values of its own"
+            f"in common all the same, but few trials show little of what one gains from its own values"
         )
     if any(not math.isfinite(each.gain) for each in own):
         yield "some values are too great to compare"

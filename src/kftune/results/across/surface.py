@@ -1,6 +1,6 @@
 """A response surface of the second order, fitted to differences within entities.
 
-Each entity has a level of its own, which drops out when its mean is taken off both sides (fixed effects). The weight of
+Each entity has its own level, which drops out when its mean is taken off both sides (fixed effects). The weight of
 the penalty is the one that predicts left-out entities best. Source: G. E. P. Box and K. B. Wilson, "On the Experimental
 Attainment of Optimum Conditions", 1951, for the surface; the rest is ridge regression.
 """

@@ -16,6 +16,8 @@ class Hints(NamedTuple):
     """The study in a storage that has several."""
     metrics: tuple[str, ...] = ()
     """The columns that are metrics, in addition to the objective."""
+    name_option: str = "--study-name"
+    """How a study is named, for messages."""
 
 
 NO_HINTS = Hints()
