@@ -55,7 +55,12 @@ class Coordinate:
         return next((place for place, each in enumerate(self.options or ()) if same(each, value)), None)
 
     def distance(self, one: Any, other: Any) -> float:
-        """Returns how far two values are from each other, from 0 to 1."""
+        """Returns how far two values are from each other, from 0 to 1.
+
+        Args:
+            one: A value.
+            other: The value to compare it with.
+        """
         if self.options is not None:
             return 0.0 if same(one, other) else 1.0
         return abs(self.share(one) - self.share(other))
@@ -122,8 +127,12 @@ def _around(values: Sequence[Any]) -> Domain:
 def features(coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> list[float]:
     """Returns the terms of a response surface of the second order at a point.
 
-    A number has its share and the square of it, two numbers have their product, and a listed value has a term of its
-    own. A value that is not active is in the middle.
+    A number has its share and the square of it, two numbers have their product, and a listed value has its own term. A
+    value that is not active is in the middle.
+
+    Args:
+        coordinates: The hyperparameters.
+        point: The values, by dotted name.
     """
     return [*_terms(coordinates, point)]
 
@@ -143,7 +152,13 @@ def _terms(coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> Itera
 
 
 def likeness(coordinates: Sequence[Coordinate], one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Returns how alike two points are, from 0 to 1: the mean of a Gaussian kernel over their hyperparameters."""
+    """Returns how similar two points are, from 0 to 1: the mean of a Gaussian kernel over their hyperparameters.
+
+    Args:
+        coordinates: The hyperparameters.
+        one: A point.
+        other: The point to compare it with.
+    """
     each = [_alike(coordinate, one, other) for coordinate in coordinates]
     return sum(each) / len(each)
 

@@ -82,7 +82,14 @@ def _point(own: Sequence[tuple[Entity, Tried]], names: Sequence[str]) -> Propose
         by_entity.setdefault(its.label, []).append(each.rank)
     ranks = [sum(each) / len(each) for each in by_entity.values()]
     mean = sum(ranks) / len(ranks)
-    return Proposed(values, first.trial, entity.label, 0.5, len(ranks), mean if len(ranks) > 1 else None)
+    return Proposed(
+        values=values,
+        trial=first.trial,
+        entity=entity.label,
+        rank=0.5,
+        entities=len(ranks),
+        own_rank=mean if len(ranks) > 1 else None,
+    )
 
 
 def _shift(entities: Sequence[Entity], coordinates: Sequence[Coordinate], fit: Fit | None) -> float:

@@ -86,7 +86,9 @@ def _range(entities: Sequence[Entity], coordinate: Coordinate) -> Range | None:
         low, high = _ends(good, few=len(groups) < _FEW_ENTITIES)
     else:
         values = _values(rows, coordinate)
-    known = Range(coordinate, low, high, values, 0, len(best), 0.0, chance)
+    known = Range(
+        coordinate=coordinate, low=low, high=high, values=values, agree=0, of=len(best), tried=0.0, chance=chance
+    )
     whole = sum(row.weight for row in rows)
     return known._replace(
         agree=sum(known.holds(value) for value in best),
