@@ -94,7 +94,10 @@ def _config(draft: Draft, node: Node, found: Found, tuner: Node | None) -> None:
     elif enabled is not None:
         draft.converted(enabled, "kftune run starts the study")
     if update is not None and update.value:
-        draft.lost(update, "a study does not change the configuration: kftune apply does, when it is called")
+        draft.lost(
+            update,
+            "the file with the configuration is not named: add apply: {to: FILE, at: PATH} to the study, or call kftune apply",
+        )
     available = tuning.get("all_hyperparams_available") or node.get("all_hyperparams_available")
     if available is not None:
         draft.lost(available, "further hyperparameters; add it to the class and to search")
