@@ -96,7 +96,8 @@ def _config(draft: Draft, node: Node, found: Found, tuner: Node | None) -> None:
     if update is not None and update.value:
         draft.lost(
             update,
-            "the file with the configuration is not named: add apply: {to: FILE, at: PATH} to the study, or call kftune apply",
+            "the file with the configuration is not named: add apply: {to: FILE, at: PATH} to the study, or call "
+            "kftune apply",
         )
     available = tuning.get("all_hyperparams_available") or node.get("all_hyperparams_available")
     if available is not None:
