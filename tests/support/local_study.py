@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +138,17 @@ def stored_rows(folder: Path) -> dict[int, tuple[Any, ...]]:
 
 
 class Runs:
-    """Runs of one study, one after another, each in a process that can be killed."""
+    """Runs of one study, one after another, each in a process that can be killed.
 
-    def __init__(self, folder: Path, **arguments: object) -> None:
+    Args:
+        folder: Where results go.
+        module: The module that calls `serve`.
+        **arguments: The study.
+    """
+
+    def __init__(self, folder: Path, module: str = __file__, /, **arguments: object) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(folder), json.dumps(arguments)],
+            [sys.executable, module, str(folder), json.dumps(arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -170,19 +177,19 @@ class Runs:
         return self._process.stdout.readline().strip()
 
 
-def serve() -> None:
+def serve(run_once: Callable[[], int]) -> None:
     """Forks a run of a study for each line of standard input, and prints its process id. This is faster than a new
-    Python each time. Arguments: the results folder, and the keyword arguments of `study` as JSON, with retry_failed for
-    `run_study`."""
-    folder, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
-    retry_failed = arguments.pop("retry_failed", False)
-    a_study = study(tuple(arguments.pop("command")), **arguments)
+    Python each time.
+
+    Args:
+        run_once: Runs the study, and returns the exit code.
+    """
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            os._exit(run_study(a_study, folder, retry_failed=retry_failed).exit_code)
+            os._exit(run_once())
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
         os.waitpid(pid, 0)
@@ -190,5 +197,13 @@ def serve() -> None:
         sys.stdout.flush()
 
 
+def main() -> None:
+    """Arguments: the results folder, and those of `study` as JSON, with retry_failed for `run_study`."""
+    folder, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
+    retry_failed = arguments.pop("retry_failed", False)
+    a_study = study(tuple(arguments.pop("command")), **arguments)
+    serve(lambda: run_study(a_study, folder, retry_failed=retry_failed).exit_code)
+
+
 if __name__ == "__main__":
-    serve()
+    main()

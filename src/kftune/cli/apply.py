@@ -23,9 +23,10 @@ from kftune.applying import Plan, Target, choose, evidence_for, message_for, pla
 from kftune.applying.message import branch_name
 from kftune.cli.applying import add_place_arguments, check_names, hparams_of, place_of
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, open_given
+from kftune.cli.places import add_results_arguments, given_entities, open_given
 from kftune.errors import UsageError
 from kftune.results import FINISHED, Trials
+from kftune.results.entities import EntitiesFolder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Shows the changes, and writes them."""
     if arguments.dry_run and arguments.yes:
         raise UsageError("--dry-run writes nothing, and --yes writes without asking; give one of them")
+    entities = given_entities(arguments)
+    if entities is not None:
+        return _apply_all(entities, arguments)
     place = place_of(arguments)
     with open_given(arguments) as results:
         hparams = hparams_of(arguments, results)
@@ -84,6 +88,21 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.branch is not None:
             return _branch(arguments, results, planned, message.title, message.body)
     return _write(arguments, planned)
+
+
+def _apply_all(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
+    """Applies the best values of each entity that has some, each at its own place."""
+    for name in ("at", "trial", "branch"):
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--{name} is for one entity; give --entity NAME too")
+    code = 0
+    for row in entities.rows():
+        if row.best is not None and row.entity.listed:
+            print(f"{row.entity.name}:")
+            code = max(code, run(argparse.Namespace(**{**vars(arguments), "entity": row.entity.name})))
+        else:
+            print(f"{row.entity.name}: not applied: no trial has succeeded", file=sys.stderr)
+    return code
 
 
 def _run_command(study: Path, results: Trials) -> str:

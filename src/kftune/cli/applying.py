@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kftune.cli.arguments import a_path
+from kftune.cli.places import given_entity
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trials
 
@@ -61,14 +62,16 @@ def place_of(arguments: argparse.Namespace) -> Place:
         UsageError: There is none, or --map has another form.
     """
     study = study_of(arguments)
+    entity = given_entity(arguments)
+    at_entity = "" if entity is None else entity.path
     own = None if study is None else study.apply
     if own is not None and study is not None:
         to = arguments.to or arguments.study.parent / own.to
-        at = own.at if arguments.at is None and arguments.to is None else arguments.at or ""
+        at = own.at if arguments.at is None and arguments.to is None else arguments.at or at_entity
         names = {**own.map, **names_of(arguments.map)}
         add = own.add if arguments.add is None else arguments.add
     else:
-        to, at, names, add = arguments.to, arguments.at or "", names_of(arguments.map), bool(arguments.add)
+        to, at, names, add = arguments.to, arguments.at or at_entity, names_of(arguments.map), bool(arguments.add)
     if to is None:
         raise UsageError(
             "apply needs --to FILE, the YAML file that gets the best values (or apply: {to: FILE} in the "
@@ -109,7 +112,8 @@ def study_of(arguments: argparse.Namespace) -> Study | None:
         return None
     from kftune.study import load_study
 
-    return load_study(path)
+    study = load_study(path)
+    return study if study.for_each is None or arguments.entity is None else study.for_entity(arguments.entity)
 
 
 def hparams_of(arguments: argparse.Namespace, results: Trials) -> type[Hparams] | None:

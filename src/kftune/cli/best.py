@@ -13,7 +13,7 @@ from typing import Any
 from kftune.cli.arguments import a_count
 from kftune.cli.as_given import given_lines
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, counted, open_given
+from kftune.cli.places import add_results_arguments, counted, given_entities, open_given
 from kftune.cli.table import fitted, table
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trial, Trials
@@ -37,6 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the best trial, or the Pareto set; the exit code is 1 if no trial has succeeded."""
+    entities = given_entities(arguments)
+    if entities is not None:
+        from kftune.cli.entities import print_best
+
+        return print_best(entities, arguments)
     with open_given(arguments) as results:
         if arguments.top is not None:
             return _print_top(results, arguments)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kftune.cli.arguments import a_path, a_source
 from kftune.errors import StoreError, StudyError, UsageError
 from kftune.results import Trials, open_results, slug
+from kftune.results.entities import EntitiesFolder, Listed
 from kftune.results.sources.hints import Hints
 from kftune.runs import RUNS
 
@@ -31,6 +32,9 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
         "or katib:NAMESPACE/NAME",
     )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
+    parser.add_argument(
+        "--entity", metavar="NAME", help="of the results of a study with for_each: those of this entity"
+    )
     add_source_options(parser)
 
 
@@ -138,8 +142,9 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
         found = trials_in(study, hints) if study.suffix in SUFFIXES else None
         if found is not None:
             return found
+    entity = getattr(arguments, "entity", None)
     if arguments.dir is not None or study.is_dir():
-        return open_results(arguments.dir or study)
+        return _open_folder(arguments.dir or study, entity)
     name = slug(_name(study))
     folder = _beside(study, name)
     earlier = _in_current_folder(folder, name)
@@ -147,7 +152,63 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
         raise StoreError(
             f"there are no results here, but the current folder has some of that name: give {earlier}", str(folder)
         )
-    return open_results(folder)
+    return _open_folder(folder, entity)
+
+
+def _open_folder(folder: Path, entity: str | None) -> Trials:
+    """Opens the results in a folder, or those of an entity."""
+    entities = EntitiesFolder(folder)
+    if not entities.exists:
+        if entity is not None:
+            raise UsageError(f"--entity chooses among the results of a study with for_each, but {folder} has none")
+        return open_results(folder)
+    if entity is None:
+        names = [each.name for each in entities.entities()]
+        raise UsageError(
+            f"{folder} has results of {len(names)} entities, so say which: --entity {names[0]}; kftune best, status "
+            f"and results print all of them"
+        )
+    found = entities.open(entities.entity(entity))
+    if found is None:
+        raise StoreError(f"the entity {entity} has no trial yet", str(folder))
+    return found
+
+
+def given_entities(arguments: argparse.Namespace) -> EntitiesFolder | None:
+    """Returns the results of all entities, if a command line names such, and no entity; else None.
+
+    Args:
+        arguments: The command line.
+    """
+    if arguments.entity is not None:
+        return None
+    found = _entities_of(arguments)
+    return found if found is not None and found.exists else None
+
+
+def given_entity(arguments: argparse.Namespace) -> Listed | None:
+    """Returns the entity that a command line names; None if it names none.
+
+    Raises:
+        UnknownNameError: There is no such entity.
+    """
+    if arguments.entity is None:
+        return None
+    found = _entities_of(arguments)
+    return found.entity(arguments.entity) if found is not None and found.exists else None
+
+
+def _entities_of(arguments: argparse.Namespace) -> EntitiesFolder | None:
+    study: Path = arguments.study
+    if arguments.dir is not None or study.is_dir():
+        return EntitiesFolder(arguments.dir or study)
+    if study.suffix not in (".yaml", ".yml") or not study.is_file():
+        return None
+    from kftune.spec.kind import kind_of_file
+
+    kind, content = kind_of_file(study)
+    name = content.get("name") if kind.name == "study" and isinstance(content, Mapping) else None
+    return EntitiesFolder(_beside(study, slug(name))) if isinstance(name, str) else None
 
 
 def new_results(given: Path | None, file: Path, name: str) -> Path:

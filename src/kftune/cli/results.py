@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from kftune.cli.arguments import a_count, a_path
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, open_given
+from kftune.cli.places import add_results_arguments, given_entities, open_given
 from kftune.cli.table import fitted
 from kftune.errors import UsageError
 from kftune.files import write_text
@@ -50,10 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
             f"--curves is for the formats {', '.join(_WITH_CURVES)}; given {arguments.format}, "
             + ("which has the curves without it" if arguments.format == "html" else "which has no curves")
         )
+    entities = given_entities(arguments)
+    if entities is not None:
+        from kftune.cli.entities import results_text
+
+        text = results_text(entities, arguments, lambda results: _selected(results, arguments))
+        return _put(text, arguments)
     with _selected(open_given(arguments), arguments) as results:
         if arguments.format in _FILES:
             return _write_file(results, arguments)
         text = _FORMATS[arguments.format](results, arguments.curves)
+    return _put(text, arguments)
+
+
+def _put(text: str, arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print(text, end="") if arguments.format == "text" else write_data(text)
     else:

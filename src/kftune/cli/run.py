@@ -28,7 +28,6 @@ from kftune.spec.kind import Kind, KindName
 
 if TYPE_CHECKING:
     from kftune.local.study.events import OnEvent
-    from kftune.results import Trials
 
 Go = Callable[["OnEvent"], int]
 """Runs what was prepared, calls its argument with each event, and returns the exit code."""
@@ -36,14 +35,14 @@ Go = Callable[["OnEvent"], int]
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
-    **dict.fromkeys(("baseline", "baseline_from", "at", "map", "start_from"), ("study",)),
+    **dict.fromkeys(("baseline", "baseline_from", "at", "map", "start_from", "entity"), ("study",)),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
 
 # Options without a key of a file that means the same -> what to do in a file of another kind.
 _INSTEAD = {
-    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map", "start_from"), ""),
+    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map", "start_from", "entity"), ""),
     "retry_failed": "; without the option, the failed steps of its latest run run again",
 }
 
@@ -76,6 +75,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=a_source,
         metavar="PLACE",
         help="past trials to start from: a folder of results, a file with trials, or katib:NAMESPACE/NAME",
+    )
+    study.add_argument(
+        "--entity", action="append", default=[], metavar="NAME", help="of a study with for_each, run only this entity"
     )
     add_pipeline_arguments(parser)
     experiment = parser.add_argument_group("Experiments")
@@ -187,19 +189,30 @@ def _print_json(event: Any) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> int:
+    from kftune.cli.live import open_live
     from kftune.lint.study import drift_notes
     from kftune.local import run_study
     from kftune.results import slug
     from kftune.study import load_study
 
     study = load_study(arguments.file, arguments.settings)
+    if arguments.start_from:
+        places = [_from_here(place) for place in arguments.start_from]
+        study = study.replace(start_from=(*study.start_from, *places))
+    if study.for_each is not None:
+        from kftune.cli.entities import prepared as prepared_entities
+
+        folder = new_results(arguments.dir, arguments.file, slug(study.name))
+        run_all, view, after = prepared_entities(study, folder, arguments, devices(arguments.gpus))
+        code = _run(arguments, run_all, view)
+        after(code)
+        return code
+    if arguments.entity:
+        raise UsageError(f"--entity chooses among the entities of for_each, but {arguments.file} has none")
     if study.apply is not None or arguments.baseline or arguments.baseline_from or arguments.at or arguments.map:
         from kftune.cli.around_run import prepared
 
         study = prepared(study, arguments)
-    if arguments.start_from:
-        places = [_from_here(place) for place in arguments.start_from]
-        study = study.replace(start_from=(*study.start_from, *places))
     folder = new_results(arguments.dir, arguments.file, slug(study.name))
 
     def go(on_event: OnEvent) -> int:
@@ -214,7 +227,7 @@ def _study(arguments: argparse.Namespace) -> int:
             strict=arguments.strict,
             fresh=arguments.fresh,
             retry_failed=arguments.retry_failed,
-            open_live=_open_live,
+            open_live=open_live,
         ).exit_code
 
     code = _run(arguments, go, _trials_view(arguments, folder))
@@ -228,12 +241,6 @@ def _study(arguments: argparse.Namespace) -> int:
 def _from_here(place: Path) -> str:
     """Returns a place of the command line, which is relative to the current folder."""
     return str(place.resolve() if place.exists() else place)
-
-
-def _open_live(address: str) -> Trials:
-    from kftune.cli.live import open_live
-
-    return open_live(address)
 
 
 def devices(text: str | None) -> tuple[str, ...] | None:

@@ -12,15 +12,19 @@ from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
 from kftune.cli.shown_command import shown_command
 from kftune.cli.table import indented, table
+from kftune.errors import UsageError
 from kftune.stopping import spec_from_rules
 from kftune.study import Objective, Study, load_study
 from kftune.study.algorithms import declared
+
+_SHOWN = 4
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("file", type=a_path, help="study or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
+    parser.add_argument("--entity", metavar="NAME", help="of a study with for_each: the study of this entity")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 
 
@@ -28,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the study or the pipeline."""
     kind, _ = given_kind(arguments.file, ("study", "pipeline"))
     if kind.name == "pipeline":
+        if arguments.entity is not None:
+            raise UsageError(f"--entity is for a study with for_each, but {arguments.file} is {kind}")
         from kftune.cli.show_pipeline import facts, text
         from kftune.pipeline import load_pipeline
 
@@ -35,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         _print(found, text(found), arguments.format)
         return 0
     study = load_study(arguments.file, arguments.overrides)
+    if arguments.entity is not None:
+        study = study.for_entity(arguments.entity)
     _print(_facts(study), _text(study), arguments.format)
     return 0
 
@@ -81,6 +89,12 @@ def _facts(study: Study) -> dict[str, Any]:
             },
             study.kinds,
         ),
+        "for_each": None
+        if study.for_each is None
+        else {
+            "entities": [entity.name for entity in study.for_each.entities],
+            "budget": study.for_each.budget.model_dump(mode="json"),
+        },
         "step": study.step.model_dump(mode="json", exclude_defaults=True),
         "targets": study.targets.model_dump(mode="json"),
     }
@@ -99,6 +113,21 @@ def _retries(study: Study) -> list[str]:
     return [f"  retries    {', '.join(told)}"] if told else []
 
 
+def _entities(study: Study) -> list[str]:
+    """Returns lines about the entities, if there are some."""
+    if study.for_each is None:
+        return []
+    names, shared = [entity.name for entity in study.for_each.entities], study.for_each.budget
+    listed = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    limits = (
+        f"{shared.max_trials or study.budget.max_trials * len(names)} trials",
+        f"{shared.parallel or study.budget.parallel} in parallel",
+        f"at most {shared.wall_clock:g} s" if shared.wall_clock else "",
+        f"fails after {shared.max_failed} failed" if shared.max_failed else "",
+    )
+    return [f"  for each   {len(names)} entities: {listed}", f"             {', '.join(filter(None, limits))} in all"]
+
+
 def _text(study: Study) -> str:
     facts = _facts(study)
     searched = [[name, json.dumps(spec), _about(study, name)] for name, spec in facts["search"].items()]
@@ -108,6 +137,7 @@ def _text(study: Study) -> str:
     limits = f"{budget.max_trials} trials, {budget.at_once} in parallel, fails after {budget.failures_allowed} failed"
     limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
     times = [f"{label} {seconds:g} s" for label, seconds in limited if seconds]
+    of = "" if study.for_each is None else f" (of {study.for_each.entities[0].name})"
     size = "infinitely many points" if facts["size"] is None else f"{facts['size']} points"
     return "\n".join(
         [
@@ -118,13 +148,14 @@ def _text(study: Study) -> str:
             f"  metrics    {', '.join(study.reductions)}",
             f"  algorithm  {study.algorithm.name}: {declared(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
+            *_entities(study),
             *_retries(study),
             *([f"  stopping   {json.dumps(facts['stopping'])}"] if study.stopping else []),
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",
             indented(table(["name", "domain", "meaning"], searched)),
             *(["\nconstraints:", *(f"  {each}" for each in study.constraints)] if study.constraints else []),
-            *(["\nfixed:", indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
+            *([f"\nfixed{of}:", indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
         ]
     )
 

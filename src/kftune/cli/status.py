@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, counted, open_given
+from kftune.cli.places import add_results_arguments, counted, given_entities, open_given
 from kftune.results import Trials
 from kftune.results.export import trial_to_json
 
@@ -23,6 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the status."""
+    entities = given_entities(arguments)
+    if entities is not None:
+        from kftune.cli.entities import print_status
+
+        print_status(entities, arguments.format)
+        return 0
     with open_given(arguments) as results:
         if arguments.format == "text":
             print(_text(results))

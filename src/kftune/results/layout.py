@@ -15,6 +15,10 @@ ASIDE = ".old-"
 """Between the name of a folder that a new run has moved aside, and the time."""
 
 
+INDEX = "entities.json"
+"""The file that says which entity has which folder, above their folders."""
+
+
 class RunFolder(NamedTuple):
     """The folder of the results of one study, or of one experiment list.
 
@@ -40,6 +44,12 @@ class RunFolder(NamedTuple):
     def lock(self) -> Path:
         """The file that is locked while a run writes here; it contains the process number."""
         return self.path / "lock"
+
+    @property
+    def lock_above(self) -> Path | None:
+        """The file that is locked while a run for several entities writes here; None if this is not one of them."""
+        above = self.path.absolute().parent
+        return above / self.lock.name if (above / INDEX).is_file() else None
 
     @property
     def logs(self) -> Path:

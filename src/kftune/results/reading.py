@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ def open_results(folder: str | Path) -> Results:
         raise StoreError(f"there are no results here; kftune run creates them{_elsewhere(layout.path)}", str(folder))
     with translated(layout):
         return Results(layout)
+
+
+def is_begun(layout: RunFolder) -> bool:
+    """Returns whether a folder has results: a run that is killed at its very beginning leaves an empty file.
+
+    Args:
+        layout: The folder.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+    if not layout.database.is_file():
+        return False
+    with translated(layout), closing(_connect(layout)) as connection:
+        return bool(connection.execute("PRAGMA user_version").fetchone()[0]) and meta_of(connection) is not None
 
 
 def folders_with_results(folder: Path) -> list[str]:
@@ -159,8 +175,12 @@ class Results(Trials):
         return [TargetResult(**target) for target in json.loads(self._stored("targets") or "[]")]
 
     def writer(self) -> str | None:
-        """Returns the number of the process that writes these results now, as text; None if no run goes on."""
-        return writer_of(self.folder.lock)
+        """Returns the number of the process that writes these results now, as text; None if no run goes on.
+
+        A run for several entities opens the results of each only while it needs them.
+        """
+        above = self.folder.lock_above
+        return writer_of(self.folder.lock) or (None if above is None else writer_of(above))
 
     def close(self) -> None:
         """Closes the file."""

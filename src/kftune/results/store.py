@@ -84,6 +84,7 @@ class Store:
 
     def __init__(self, folder: Path | RunFolder, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
+        self._is_open = True
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self._lock = take_lock(self.folder.lock)
         try:
@@ -117,7 +118,7 @@ class Store:
             self._connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
         stored = meta_of(self._connection)
         if stored is not None:
-            _check_same_study(stored, meta, self.folder)
+            check_same_study(stored, meta, self.folder)
             seed = stored.seed if self._keep_seed else meta.seed
             meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
             if meta.trial_names:
@@ -134,14 +135,40 @@ class Store:
         self.active_before = float(seconds.get("active_seconds", 0))
         # Earlier versions did not store it, and knew of each trial its last try only.
         self.trial_seconds = float(seconds.get("trial_seconds") or self._durations())
-        self._opened = time.monotonic()
+        self._opened: float | None = time.monotonic()
         self._to_disk = True
         self._file = _identity(self.folder.database)
 
     @property
     def active_seconds(self) -> float:
         """How long all runs of this study took together."""
-        return self.active_before + time.monotonic() - self._opened
+        return self.active_before + (0.0 if self._opened is None else time.monotonic() - self._opened)
+
+    def stop_clock(self) -> None:
+        """Lets the time that passes from now on not count."""
+        self.active_before, self._opened = self.active_seconds, None
+
+    def start_clock(self) -> None:
+        """Lets it count again."""
+        self._opened = self._opened or time.monotonic()
+
+    def release(self) -> None:
+        """Closes the files; `reopen` opens them again, before any other call but `close`."""
+        self.close()
+
+    def reopen(self) -> None:
+        """Opens the files that `release` has closed.
+
+        Raises:
+            StoreError: Another run writes here, or the file is gone.
+        """
+        if self._is_open:
+            return
+        self.check_place()
+        self._lock = take_lock(self.folder.lock)
+        self._connection = sqlite3.connect(self.folder.database, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._to_disk = self._is_open = True
 
     def _durations(self) -> float:
         total: float = self._connection.execute("SELECT total(duration) FROM trials").fetchone()[0]
@@ -279,6 +306,9 @@ class Store:
 
     def close(self) -> None:
         """Releases the results, so that another run can write them."""
+        if not self._is_open:
+            return
+        self._is_open = False
         try:
             self.synchronise()
         finally:
@@ -320,7 +350,17 @@ def _move_aside(results: RunFolder) -> None:
     folder.rename(target)
 
 
-def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
+def check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
+    """Checks that results are those of a study.
+
+    Args:
+        stored: What is stored of the study that wrote them.
+        meta: The study.
+        folder: Where they are.
+
+    Raises:
+        StoreError: They are those of another study.
+    """
     if stored.identity == meta.identity:
         return
     # Results of earlier versions store fewer parts; the others cannot be compared.

@@ -22,15 +22,17 @@ class Event:
 
     kind: ClassVar[str]
     time: str = field(default_factory=now, kw_only=True)
+    entity: str = field(default="", kw_only=True)
+    """The entity that it is about; empty in a study without entities."""
 
     def __init_subclass__(cls) -> None:
         """Makes the kind from the class's name: ``study_started`` from StudyStarted."""
         cls.kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     def to_dict(self) -> dict[str, Any]:
-        """The event as a JSON object: ``event`` (its kind), ``time`` (UTC), and its own fields."""
-        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "time"}
-        return {"event": self.kind, "time": self.time, **own}
+        """The event as a JSON object: ``event`` (its kind), ``time`` (UTC), ``entity`` if any, and its fields."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("time", "entity")}
+        return {"event": self.kind, "time": self.time, **({"entity": self.entity} if self.entity else {}), **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

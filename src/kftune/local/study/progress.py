@@ -22,6 +22,7 @@ Reason = Literal[
     "SearchSpaceExhausted",
     "WallClock",
     "StoppingRule",
+    "SharedBudget",
     "Interrupted",
 ]
 """What ends a run."""
@@ -219,6 +220,7 @@ class Progress:
             "MaxFailedReached": "stopped: too many other trials have failed",
             "StoppingRule": "stopped: a stopping rule has ended the study",
             "WallClock": "stopped: the study's wall clock has run out",
+            "SharedBudget": "stopped: the budget of all entities is used up",
             "Interrupted": "stopped: the run was interrupted; the next run starts it again with the same values",
         }.get(reason, "stopped: the study is over")
 
@@ -241,6 +243,8 @@ class Progress:
             return f"{what}, after {self.finished} trials{none}"
         if reason == "StoppingRule":
             return f"{self._judge.over()}; {self._have_finished()}{none}"
+        if reason == "SharedBudget":
+            return f"the budget of all entities is used up; {self._have_finished()}{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"

@@ -94,8 +94,8 @@ class Retries:
         self.numbers = frozenset(trial.number for trial in self._waiting)
         """The trials of earlier runs that run again."""
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def next(self) -> tuple[Trial, Suggestion]:
         """Returns the next trial that starts again, and what it tries."""

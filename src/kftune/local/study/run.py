@@ -6,14 +6,15 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from kftune._version import __version__
 from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
-from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
+from kftune.local.samplers import Sampler, check_allowed, check_runs_here, make_sampler
+from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
-from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
@@ -29,11 +30,13 @@ from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
 from kftune.results import Aim, Meta, RunFolder, TrackedMetric, slug
+from kftune.results.entities import check_alone
 from kftune.results.store import Store
 from kftune.stopping import TrialRule
 from kftune.stopping.rules import key_of
 from kftune.study import Study
 from kftune.study.algorithms import POPULATION
+from kftune.study.each import refuse_entities
 from kftune.study.stopping import wall_clock_of
 from kftune.study.trained import trained_model
 
@@ -74,51 +77,103 @@ def run_study(
         open_live: Opens an Experiment on a cluster, for `start_from`.
 
     Raises:
+        StudyError: The study has entities.
         RunError: The study cannot run here, or it refuses nearly every point.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
     """
+    refuse_entities(study, "a run in one folder of results")
     check_runs_here(study.algorithm.name)
     check_allowed(study)
     path = Path(folder).resolve()
+    check_alone(path, several=False)
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     if runtime == "process":  # an image may have other models
-        _check_model(study, place)
+        check_model(study, place)
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
-    algorithm = study.algorithm
     seed = seed_of(study)
-    with Store(path, study_meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
-        earlier = store.trials()
-        trials.remove_leftovers(earlier)
-        known = unfinished(earlier, failed_too=retry_failed)
+    with Store(path, study_meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
+        trials.remove_leftovers(store.trials())
         starting = Starting(study, place, open_live)
-        sampler = make_sampler(
-            study,
-            algorithm,
-            study.objective.direction,
-            store.meta.run_seed,
-            parallel=trials.parallel,
-            trials=known,
-            others=store.meta.objectives[1:],
-            past=starting.past(store),
+        plan, sampler, emit = parts_of_run(
+            study, store, trials, on_event, starting, notes=notes, strict=strict, retry_failed=retry_failed
         )
-        trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
-        trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
-        if strict and (trials.notes or sampler.notes):
-            raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += [*starting.notes, *changes(trials.code, trials.revision, known)]
-        if retry_failed:
-            trials.notes.append(retry_note(earlier))
-        emit = None
-        if on_event is not None:
-            emit = _noting(study, store.folder, on_event)
-            trials.runner.tell = lambda note: on_event(Note(note))
-        plan, interrupts = study_plan(study, store.meta), Interrupts()
-        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
+        return StudyAlone(plan, store, sampler, trials, Interrupts(), emit=emit, retry_failed=retry_failed).run()
 
 
-def _check_model(study: Study, place: Path) -> None:
+class Parts(NamedTuple):
+    """What the engine of a study is made of."""
+
+    plan: StudyPlan
+    sampler: Sampler
+    emit: OnEvent | None
+
+
+def parts_of_run(
+    study: Study,
+    store: Store,
+    trials: StudyTrials,
+    on_event: OnEvent | None,
+    starting: Starting,
+    *,
+    notes: Sequence[str] = (),
+    strict: bool = False,
+    retry_failed: bool = False,
+) -> Parts:
+    """Returns what the engine of a study is made of, when its results are open.
+
+    Args:
+        study: The study.
+        store: Its results.
+        trials: Starts its trials; gets the notes of the run.
+        on_event: Called with each event.
+        starting: Reads the past trials that it starts from.
+        notes: Notes to emit at the start, before the run's own.
+        strict: Refuse a study that a note would be emitted for.
+        retry_failed: Run trials of earlier runs again that failed or reported no objective.
+
+    Raises:
+        RunError: The study cannot run here, refuses nearly every point, or has nothing to start from.
+        StoreError: The past trials cannot be read.
+        MissingExtraError: A package that the algorithm needs is not installed.
+    """
+    earlier = store.trials()
+    known = unfinished(earlier, failed_too=retry_failed)
+    sampler = make_sampler(
+        study,
+        study.algorithm,
+        study.objective.direction,
+        store.meta.run_seed,
+        parallel=trials.parallel,
+        trials=known,
+        others=store.meta.objectives[1:],
+        past=starting.past(store),
+    )
+    trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
+    trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
+    if strict and (trials.notes or sampler.notes):
+        raise RunError("\n".join([*trials.notes, *sampler.notes]))
+    trials.notes += [*starting.notes, *changes(trials.code, trials.revision, known)]
+    if retry_failed:
+        trials.notes.append(retry_note(earlier))
+    emit = None
+    if on_event is not None:
+        emit = _noting(study, store.folder, on_event)
+        trials.runner.tell = lambda note: on_event(Note(note))
+    return Parts(study_plan(study, store.meta), sampler, emit)
+
+
+def check_model(study: Study, place: Path) -> None:
+    """Checks that a step of kftune's training names a model that is there.
+
+    Args:
+        study: The study.
+        place: The folder of its file.
+
+    Raises:
+        RunError: It does not.
+    """
     model = trained_model(study.step, (place, Path.cwd()))
     if model is not None and model.hparams is None:
         raise RunError(f"no trial can start: the first argument of kftune.training names the model: {model.problem}")

@@ -65,6 +65,8 @@ class Starting:
     def _read(self, start: StartFrom, own: Path) -> Past:
         with ExitStack() as stack:
             opened = [stack.enter_context(each) for each in self._opened(start, own)]
+            if not opened:
+                return Past(notes=[f"start_from {start.place}: no other entity has results yet"])
             found = past_of(self._study, opened, start.top, start.learn)
         notes = [f"start_from {start.place}: {note}" for note in found.notes]
         if not found.first and not found.told:

@@ -176,6 +176,67 @@ class TrialContainers(NamedTuple):
     """Whether they get a network."""
 
 
+class SharedTrials:
+    """What the trials of several studies of the same step share: what starts them, and the GPUs.
+
+    Args:
+        study: One of the studies.
+        outputs: The folder above the output folders of all of them.
+        place: The folder of the study's file.
+        total: How many trials all of them may have.
+        parallel: How many of all of them should run at the same time.
+        differing: The variables of the environment in which the studies differ.
+        runtime: What trials run in.
+        gpus: The devices to share; None finds them.
+        images: Image in the study -> the one to run here.
+
+    Attributes:
+        runner: What starts them.
+        devices: The GPUs.
+        parallel: How many run at the same time.
+        notes: What the user should know about that.
+        found: Command -> code and revision; empty before the first study is checked.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        outputs: Path,
+        place: Path,
+        *,
+        total: int,
+        parallel: int,
+        differing: Iterable[str] = (),
+        runtime: Runtime = "process",
+        gpus: Sequence[str] | None = None,
+        images: Mapping[str, str] | None = None,
+    ) -> None:
+        self.devices = SharedDevices(study.step.resources.gpu, gpus)
+        self.runner = (
+            ContainerRunner(place, images)
+            if runtime == "container"
+            else _processes(study, outputs, self.devices, all_at_once=parallel >= total, differing=differing)
+        )
+        self.notes: list[str] = []
+        self.parallel = self.devices.limit(parallel, self.notes)
+        self.found: dict[tuple[str, ...], tuple[str, str]] = {}
+
+    def remove_leftovers(self, outputs: Path, labels: Mapping[str, str], trials: Iterable[Trial]) -> None:
+        """Ends what a killed run of any of them left behind.
+
+        Args:
+            outputs: The folder above the output folders of all of them.
+            labels: Labels of their containers.
+            trials: Those that the killed run has stored as running.
+
+        Raises:
+            RunError: A process does not end.
+            ContainerError: The container engine does not answer.
+        """
+        groups = [(trial.pid, trial.pid_started) for trial in trials if trial.pid and trial.state not in FINISHED]
+        self.runner.remove_leftovers(f"{_OUTPUT_VARIABLE}={outputs}/", labels, groups)
+
+
 class StudyTrials(Trials):
     """Starts the trials of a study, each with the command line of its container.
 
@@ -186,6 +247,7 @@ class StudyTrials(Trials):
         runtime: What trials run in.
         gpus: The devices to share; None finds them, and an empty sequence lets trials run without.
         containers: How they run in containers.
+        shared: What they share with the trials of other studies, in place of their own devices and runner.
 
     Raises:
         RunError: No trial can run: the program, image, data, a secret or a device is missing.
@@ -200,12 +262,22 @@ class StudyTrials(Trials):
         runtime: Runtime = "process",
         gpus: Sequence[str] | None = None,
         containers: TrialContainers = TrialContainers(),  # noqa: B008  # it is immutable
+        *,
+        shared: SharedTrials | None = None,
     ) -> None:
         step = study.step
-        devices = SharedDevices(step.resources.gpu, gpus)
-        in_containers = runtime == "container"
-        runner = ContainerRunner(place, containers.images) if in_containers else _processes(study, folder, devices)
-        super().__init__(folder, runner, devices, study.budget.at_once)
+        self._shared = shared
+        alone = shared or SharedTrials(
+            study,
+            folder.outputs,
+            place,
+            total=study.budget.max_trials,
+            parallel=study.budget.at_once,
+            runtime=runtime,
+            gpus=gpus,
+            images=containers.images,
+        )
+        super().__init__(folder, alone.runner, alone.devices, study.budget.at_once)
         if containers.labels is not None:
             self.labels = containers.labels
         self._study = study
@@ -213,15 +285,28 @@ class StudyTrials(Trials):
             step,
             step.start,
             place,
-            self.parallel,
+            self.parallel if shared is None else shared.parallel,
             timeout=study.budget.trial_timeout,
             folders=containers.inputs,
             network="default" if containers.network else "none",
             labels=self.labels,
         )
         self._start = self._with_data(start, place)
+        command = (*step.command, step.module or "")
+        if shared is not None and command in shared.found:
+            self.code, self.revision = shared.found[command]
+            return
         self._check(self._start, step_remedies("study"), place)
+        if shared is not None:
+            shared.found[command] = self.code, self.revision
         self._note_what_differs()
+
+    def close(self) -> None:
+        """Removes what was prepared for trials, and ends what starts them, unless other studies share it."""
+        if self._shared is None:
+            super().close()
+        else:
+            self.discard()
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
         start, study, seen = self._start, self._study, self.runner.path(output, OUTPUT)
@@ -239,12 +324,10 @@ class StudyTrials(Trials):
         )
 
     def _with_data(self, start: Start, place: Path) -> Start:
-        data = self._study.step.data
-        if data.path is None:
+        here = data_of(self._study, place)
+        if here is None:
             return start
-        here, there = (place / data.path).resolve(), data.mount or _DATA
-        if not here.exists():
-            raise RunError(f"the step's data must be there, but {here} is not; see step.data.path in the study")
+        there = self._study.step.data.mount or _DATA
         env = {**start.env, "KFTUNE_DATA": self.runner.path(here, there)}
         return replace(start, env=env, folders=[*start.folders, Folder(here, there, read_only=True)])
 
@@ -273,6 +356,25 @@ class StudyTrials(Trials):
             self.notes.append("trials run without a GPU, though the study asks for one")
 
 
+def data_of(study: Study, place: Path) -> Path | None:
+    """Returns the path of the data that trials read; None if the study names none.
+
+    Args:
+        study: The study.
+        place: The folder of its file.
+
+    Raises:
+        RunError: The data is not there.
+    """
+    path = study.step.data.path
+    if path is None:
+        return None
+    here = (place / path).resolve()
+    if not here.exists():
+        raise RunError(f"the step's data must be there, but {here} is not; see step.data.path in the study")
+    return here
+
+
 def _variables(study: Study) -> list[str]:
     """Returns the variables by which trials get their hyperparameters."""
     given = study.step.arguments
@@ -281,13 +383,15 @@ def _variables(study: Study) -> list[str]:
     return [HPARAMS_FILE] if given.way == "json-file" else [given.variable(name) for name in study.argument_names]
 
 
-def _processes(study: Study, folder: RunFolder, devices: SharedDevices) -> ProcessRunner:
+def _processes(
+    study: Study, outputs: Path, devices: SharedDevices, *, all_at_once: bool, differing: Iterable[str]
+) -> ProcessRunner:
     """Returns what starts trials as processes; where all of them start at once, none can share imports."""
     module, warm = study.step.module, study.step.warm
-    if module is None or warm is False or study.budget.at_once >= study.budget.max_trials:
+    if module is None or warm is False or all_at_once:
         return ProcessRunner()
-    variables = (*trial_variables("", ""), _RESUMED_VARIABLE, *_variables(study))
+    variables = (*trial_variables("", ""), _RESUMED_VARIABLE, *_variables(study), *differing)
     shared: dict[str, str | None] = dict.fromkeys(variables)
     if devices.used:
         shared["CUDA_VISIBLE_DEVICES"] = ",".join(devices.all)
-    return WarmRunner(module, asked=warm, mark=(_OUTPUT_VARIABLE, f"{folder.outputs}/"), shared=shared)
+    return WarmRunner(module, asked=warm, mark=(_OUTPUT_VARIABLE, f"{outputs}/"), shared=shared)

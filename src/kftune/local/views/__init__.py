@@ -9,7 +9,7 @@ from typing import TextIO
 
 from kftune.local.views.view import View
 
-__all__ = ["View", "pipeline_view", "study_view"]
+__all__ = ["View", "entities_view", "pipeline_view", "study_view"]
 
 
 def _is_redrawn(out: TextIO) -> bool:
@@ -35,6 +35,24 @@ def study_view(out: TextIO, hints: Sequence[str] = (), *, plain: bool = False) -
     from kftune.local.views.study_plain import PlainStudyView  # noqa: PLC0415
 
     return PlainStudyView(out, hints)
+
+
+def entities_view(out: TextIO, hints: Sequence[str] = (), *, plain: bool = False) -> View:
+    """Returns the view of a run for several entities: a live table in a terminal, otherwise plain lines.
+
+    Args:
+        out: Where to show.
+        hints: Commands to offer at the end.
+        plain: Whether a terminal gets plain lines too.
+    """
+    if not plain and _is_redrawn(out):
+        with suppress(ImportError):  # as above
+            from kftune.local.views.entities_live import LiveEntitiesView  # noqa: PLC0415
+
+            return LiveEntitiesView(out, hints)
+    from kftune.local.views.entities_plain import PlainEntitiesView  # noqa: PLC0415
+
+    return PlainEntitiesView(out, hints)
 
 
 def pipeline_view(out: TextIO, *, plain: bool = False) -> View:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,13 +157,19 @@ class StudyBoard:
 
 def headline(study: StudyStarted) -> str:
     """Returns a description of the study in one line."""
-    aims = study.objectives or [{"name": study.objective, "direction": study.direction, "goal": study.goal}]
-    sought = ", ".join(f"{aim['direction']} {aim['name']}{_goal(aim['goal'])}" for aim in aims)
+    sought = aims_text(
+        study.objectives or [{"name": study.objective, "direction": study.direction, "goal": study.goal}]
+    )
     at_once = "" if study.parallel == 1 else f", {study.parallel} at once"
     trials = f"{study.total} trials"
     if study.total < study.max_trials:
         trials += f" (all points; the budget is {study.max_trials})"
     return f"{study.study}: {sought}, {study.algorithm} with seed {study.seed}, {trials}{at_once}"
+
+
+def aims_text(objectives: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the objectives of a study on one line: ``minimize loss (goal 0.1)``."""
+    return ", ".join(f"{aim['direction']} {aim['name']}{_goal(aim['goal'])}" for aim in objectives)
 
 
 def targets(end: StudyFinished) -> list[str]:

@@ -80,7 +80,7 @@ class LiveStudyView(LiveView):
         return grid
 
     def _running(self) -> RenderableType:
-        table = _table("running", "values", "latest", "step", "time")
+        table = columns("running", "values", "latest", "step", "time")
         lines = list(self._board.running.values())
         moment = time.monotonic()
         for line in lines[:_MOST_RUNNING]:
@@ -92,7 +92,7 @@ class LiveStudyView(LiveView):
         return table
 
     def _finished(self) -> RenderableType:
-        table = _table("ended last", "values", "objective", "state", "time")
+        table = columns("ended last", "values", "objective", "state", "time")
         for event in list(self._board.finished):
             objective = "" if event.objective is None else self._objectives(event.to_dict())
             table.add_row(
@@ -115,7 +115,7 @@ class LiveStudyView(LiveView):
             yield self._pareto(end.pareto)
             yield from (Text(f"next: {hint}", style="dim") for hint in self._hints)
         elif end.best is not None:
-            table = _table("best trial", str(end.best["trial"]))
+            table = columns("best trial", str(end.best["trial"]))
             for name, value in end.best["metrics"].items():
                 table.add_row(Text(name), Text(number_text(value), style="bold green"))
             for name, value in end.best["values"].items():
@@ -125,7 +125,7 @@ class LiveStudyView(LiveView):
 
     def _pareto(self, trials: Sequence[Mapping[str, Any]]) -> RenderableType:
         names = self._board.objectives
-        table = _table(f"Pareto set: {len(trials)}", *names, "values")
+        table = columns(f"Pareto set: {len(trials)}", *names, "values")
         for trial in trials[:MOST_OF_PARETO]:
             numbers = [Text(number_text(trial["metrics"][name]), style="bold green") for name in names]
             table.add_row(Text(trial["trial"]), *numbers, Text(assignments(trial["values"])))
@@ -134,8 +134,9 @@ class LiveStudyView(LiveView):
         return table
 
 
-def _table(*columns: str) -> Table:
+def columns(*names: str) -> Table:
+    """Returns an empty table with these columns; ``values`` may take several lines."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
+    for column in names:
         table.add_column(column, no_wrap=column != "values", overflow="ellipsis")
     return table

@@ -45,13 +45,8 @@ class PlainStudyView(PlainView):
                     yield f"resuming: {event.finished} trial{'' if event.finished == 1 else 's'} finished earlier"
             case Note():
                 yield f"note: {event.message}"
-            case TrialStarted():
-                again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                yield f"{event.trial} {'goes on' if event.goes_on else 'started'}{again}: {assignments(event.values)}"
-            case TrialPaused():
-                yield f"{event.trial} after {clock(event.duration)} {event.message}"
-            case TrialRetries():
-                yield f"{event.trial} attempt {event.attempt} {event.message}"
+            case TrialStarted() | TrialPaused() | TrialRetries():
+                yield trial_line(event)
             case TrialFinished():
                 yield self._finished(event)
             case StudyFinished():
@@ -84,3 +79,15 @@ class PlainStudyView(PlainView):
             event.message,
         ]
         return ": ".join(part for part in parts if part)
+
+
+def trial_line(event: TrialStarted | TrialPaused | TrialRetries) -> str:
+    """Returns the line for a trial that starts, waits or is tried again."""
+    match event:
+        case TrialStarted():
+            again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+            return f"{event.trial} {'goes on' if event.goes_on else 'started'}{again}: {assignments(event.values)}"
+        case TrialPaused():
+            return f"{event.trial} after {clock(event.duration)} {event.message}"
+        case TrialRetries():
+            return f"{event.trial} attempt {event.attempt} {event.message}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kftune.results.layout import RunFolder, trial_of_file
+from kftune.results.layout import INDEX, RunFolder, trial_of_file
 from kftune.results.pipeline_names import CACHE, DONE, LOCK, LOG, REQUEST, RUN_FILE, RUN_FORMAT, STEPS, STUDY
 
 
@@ -19,6 +19,7 @@ class Found:
 
     Attributes:
         studies: The folders with trials, by path.
+        entities: The folders with the studies of several entities, by path.
         runs: The folders of pipeline runs, by path, with their run.json.
         tasks: The folders of the steps in these runs.
         pipelines: The folders with runs of a pipeline, or with the cache of some.
@@ -27,6 +28,7 @@ class Found:
     """
 
     studies: list[Path] = field(default_factory=list)
+    entities: list[Path] = field(default_factory=list)
     runs: dict[Path, dict[str, Any]] = field(default_factory=dict)
     tasks: list[Path] = field(default_factory=list)
     pipelines: list[Path] = field(default_factory=list)
@@ -75,6 +77,8 @@ def _anywhere(folder: Path, files: set[str], folders: list[str], found: Found) -
         found.runs[folder] = meta
         yield from ((name, True) for name in folders if name == STEPS)
         return
+    elif INDEX in files:
+        found.entities.append(folder)
     elif LOCK in files and CACHE in folders:
         found.caches.append(folder)
     yield from ((name, False) for name in folders if not name.startswith("."))

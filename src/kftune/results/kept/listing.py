@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import KftuneError
+from kftune.results.entities import STOPPED, UNREADABLE, EntitiesFolder
 from kftune.results.kept.disk import problem_text, usage_of
 from kftune.results.kept.finding import Found
+from kftune.results.layout import ASIDE
 from kftune.results.lock import writer_of
 from kftune.results.pipeline_names import LOCK, RUN_FILE, RUNNING
 from kftune.results.reading import open_results
 from kftune.results.trials import Trials
-
-STOPPED = "stopped before its end"
-"""The state of results that a killed run has left."""
 
 
 class Row(NamedTuple):
@@ -25,7 +24,7 @@ class Row(NamedTuple):
 
     Attributes:
         path: Its folder.
-        what: study, Experiment, experiment list or pipeline run.
+        what: study, study for N entities, Experiment, experiment list or pipeline run.
         name: The name in its file.
         state: running, what ended it, or that it was stopped before its end.
         writer: The process that writes it now; None if none does.
@@ -48,7 +47,9 @@ class Row(NamedTuple):
 
 def rows_of(found: Found) -> list[Row]:
     """Returns a line for each of the results, by path. What cannot be read is added to `found.unreadable`."""
-    studies = (_study(folder, found) for folder in found.studies)
+    alone = [folder for folder in found.studies if folder.parent not in found.entities or ASIDE in folder.name]
+    several = (_entities(folder, found) for folder in found.entities)
+    studies = (*(_study(folder, found) for folder in alone), *several)
     rows = [*(row for row in studies if row is not None), *(_run(*each, found) for each in found.runs.items())]
     return sorted(rows, key=lambda row: row.path)
 
@@ -65,6 +66,23 @@ def _study(folder: Path, found: Found) -> Row | None:
         found.unreadable.append(problem_text(error))
         return None
     return Row(str(folder), what, meta.name, state, writer, counts, best, *_usage(folder, found))
+
+
+def _entities(folder: Path, found: Found) -> Row | None:
+    """Returns one line for the studies of several entities; `kftune status` has one for each."""
+    entities = EntitiesFolder(folder)
+    counts: Counter[str] = Counter()
+    try:
+        rows, (_, reason, _) = list(entities.rows()), entities.state()
+        name, writer = entities.study, entities.writer()
+    except (KftuneError, OSError) as error:
+        found.unreadable.append(problem_text(error))
+        return None
+    found.unreadable += [f"{entities.of(row.entity)}: {row.state}" for row in rows if row.state.startswith(UNREADABLE)]
+    for row in rows:
+        counts.update(row.counts)
+    state, what = "running" if writer else reason or STOPPED, f"study for {len(rows)} entities"
+    return Row(str(folder), what, name, state, writer, dict(sorted(counts.items())), None, *_usage(folder, found))
 
 
 def _best(results: Trials) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kftune.errors import KftuneError
 from kftune.results.kept.disk import problem_text, usage_of
 from kftune.results.kept.finding import Found, find_results, run_of
-from kftune.results.layout import ASIDE, trial_of_file
+from kftune.results.layout import ASIDE, RunFolder, trial_of_file
 from kftune.results.lock import writer_of
 from kftune.results.pipeline_names import CACHE, LOCK
 from kftune.results.reading import Results, open_results
@@ -121,7 +121,8 @@ def _pipeline(pipeline: Path, found: Found, made: Plan, keep_runs: int | None) -
 
 def _study(study: Path, made: Plan, keep_best: int, *, may_go: bool) -> None:
     run = run_of(study)
-    locks = (study / LOCK,) if run is None else (run.parent / LOCK, study / LOCK)
+    above = (None if run is None else run.parent / LOCK, RunFolder(study).lock_above)
+    locks = (*(lock for lock in above if lock is not None), study / LOCK)
     writer = next((writer for lock in locks if (writer := writer_of(lock)) is not None), None)
     if writer is not None:
         made.left.append(f"{study}: process {writer} writes here")

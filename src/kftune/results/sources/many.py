@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from kftune.errors import StoreError
-from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.layout import ASIDE, INDEX, RunFolder
+from kftune.results.reading import is_begun
 from kftune.results.sources.find import open_trials
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.trials import Trials
@@ -14,6 +15,8 @@ from kftune.results.trials import Trials
 
 def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None = None) -> list[Trials]:
     """Opens the trials of a place; of a folder without results of its own, those of each folder in it.
+
+    A folder of the results of several entities may have those of `leave_out` only, and gives nothing then.
 
     Args:
         place: A folder, or a file that `open_trials` reads.
@@ -28,6 +31,8 @@ def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None
     if not inner and place.resolve() != own:
         return [open_trials(place, hints)]
     chosen = [folder for folder in inner if folder.resolve() != own]
+    if not chosen and (place / INDEX).is_file():
+        return []  # the first entities of a run have no others
     if not chosen:
         raise StoreError("there are no results here but those of this study", str(place))
     with ExitStack() as stack:
@@ -47,4 +52,5 @@ def inner_results(place: Path) -> list[Path]:
     name = RunFolder(place).database.name
     if not place.is_dir() or (place / name).exists():
         return []
-    return [each.parent for each in sorted(place.glob(f"*/{name}")) if ASIDE not in each.parent.name]
+    found = (each.parent for each in sorted(place.glob(f"*/{name}")) if ASIDE not in each.parent.name)
+    return [each for each in found if is_begun(RunFolder(each))]

@@ -1,0 +1,1 @@
+"""Runs the studies of several entities in one loop, with one budget."""
