@@ -29,6 +29,8 @@ def on_katib(study: Study) -> Study:
             f"command line: ~constraints), so that all combinations are tried",
             ("constraints",),
         )
+    # Source: katib, pkg/apis/manager/v1beta1/api.proto: a request has the Experiment and its own trials only; a warm
+    # start is issue 1067, open.
     if study.start_from:
         raise RenderError(
             f"Katib starts every Experiment from nothing: its suggestion services take no points and no results of "
