@@ -18,6 +18,7 @@ algorithm: {name: random, seed: 7}
 budget: {max_trials: 20, parallel: 3}
 step: {image: "registry.example/circuits:1", module: kftune.training, args: [lstm]}
 points: [{learning_rate: 0.001}]
+start_from: runs/circuits-2025
 apply: {to: circuits.yaml, at: PLANT001/CIRCUIT01}
 targets: {katib: {namespace: team-a}}
 """,
@@ -43,6 +44,12 @@ for_each:
   at: PLANT001/*
   budget: {max_trials: 60, parallel: 4, wall_clock: 8h, max_failed: 20, max_cost: 100}
 values: {circuit: "${entity}"}
+""",
+    "start_from": """
+start_from: {from: sweep.db, study: second, top: 5, learn: true}
+""",
+    "start_from[]": """
+start_from: [runs/circuits-2025, {from: "katib:team-a/circuits", top: 1}]
 """,
     "apply": """
 apply: {to: config.yaml, at: training, map: {learning_rate: optimizer.lr}, add: true, baseline: false}

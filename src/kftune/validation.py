@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, ge
 
 from pydantic import BaseModel, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
+from pydantic.fields import FieldInfo
 
 from kftune.errors import KftuneError, near_names, suggestion
 
@@ -85,6 +86,17 @@ def inner_keys(model: type[BaseModel]) -> list[str]:
     return found
 
 
+def _keys(model: type[BaseModel]) -> list[str]:
+    """Returns the keys of a section as a file writes them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _field(model: type[BaseModel], key: str | int) -> FieldInfo | None:
+    """Returns the field that a file writes under a key; None if there is none."""
+    found = model.model_fields.get(str(key))
+    return found or next((field for field in model.model_fields.values() if field.alias == key), None)
+
+
 def _section(annotation: Any) -> type[BaseModel] | None:
     """Returns the class of a field that holds one section, or may hold none."""
     if get_origin(annotation) in (Union, UnionType):
@@ -152,8 +164,8 @@ def _hint(name: str, owner: type[BaseModel] | None, elsewhere: Iterable[str]) ->
     first, dot, rest = name.partition(".")
     if dot and first in owner.model_fields:
         return f"a file has one key inside the other: {first}: {{{rest}: …}}"
-    near = near_names(name, [*owner.model_fields, *inner_keys(owner), *elsewhere], keys=True)
-    return near or suggestion(name, owner.model_fields)
+    near = near_names(name, [*_keys(owner), *inner_keys(owner), *elsewhere], keys=True)
+    return near or suggestion(name, _keys(owner))
 
 
 def _reworded(detail: Any, annotation: Any = None) -> str:
@@ -182,7 +194,7 @@ def _reworded(detail: Any, annotation: Any = None) -> str:
     model = _section(annotation) if detail["type"].startswith("model_") else None
     near = near_names(str(given), options) if options else ""
     if model is not None:
-        near = f"its keys are {', '.join(model.model_fields)}"
+        near = f"its keys are {', '.join(_keys(model))}"
     return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near and f'; {near}'}"
 
 
@@ -216,8 +228,9 @@ def _place(model: Any, loc: tuple[str | int, ...]) -> tuple[type[BaseModel] | No
     path: list[str | int] = []
     for part in loc:
         owner = _as_model(current)
-        if owner is not None and part in owner.model_fields:
-            current = owner.model_fields[str(part)].annotation
+        field = None if owner is None else _field(owner, part)
+        if field is not None:
+            current = field.annotation
         elif owner is None:
             arm = _arm(current, part)
             if arm is not None:

@@ -73,6 +73,26 @@ def test_other_keys_of_a_mapping_that_differ_are_named(results: Trials, tmp_path
     )
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"optimizer": "opt", "options": "more", "layers": "widths"},
+        {
+            "optimizer.name": "opt.name",
+            "optimizer.momentum": "opt.momentum",
+            "options.b.c": "more.b.c",
+            "layers": "widths",
+        },
+    ],
+)
+def test_a_map_names_groups_and_mappings_or_what_is_in_them(results: Trials, tmp_path: Path, names: dict[str, str]):
+    text = WHOLE.replace("optimizer:", "opt:").replace("layers:", "widths:").replace("options:", "more:")
+    (tmp_path / "config.yaml").write_text(text)
+    found = plan_for(choose(results, Deep), Target(tmp_path / "config.yaml", "", names), Deep)
+    assert found.text == "opt: {name: sgd, momentum: 0.9}\nwidths: [16] # two\nmore: {a: 1, b: {c: 1.0}}\n"
+    assert found.notes == ()
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
     with trade_off(tmp_path_factory.mktemp("two")) as found:

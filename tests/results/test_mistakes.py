@@ -32,6 +32,7 @@ _CSV = ["--objective", "loss", "--direction", "minimize"]
 
 FILES = {
     "study.yaml": STUDY,
+    "train.py": "print('val_loss=1')\n",
     "table.csv": _TABLE,
     "val.csv": _TABLE.replace("loss", "val_loss"),
     "short.csv": "loss,lr\n1\n",
@@ -46,6 +47,7 @@ FILES = {
     "text.db": "no database",
     "text.log": "epoch 1\n",
 }
+_START = ["run", "study.yaml", "--plain", "--start-from"]
 COMMANDS = {
     "file: not there": ["best", "tabel.csv"],
     "file: not there, with an unknown suffix": ["results", "saved.jsn"],
@@ -89,6 +91,30 @@ COMMANDS = {
     "compare: one study": ["compare", "saved.json"],
     "compare: different objectives": ["compare", "saved.json", "other.json"],
     "compare: an unknown metric": ["compare", "saved.json", "other.json", "--metric", "val_los"],
+    "summarise: no place": ["summarise"],
+    "summarise: one entity": ["summarise", "--across", "saved.json"],
+    "summarise: a place that is not there": ["summarise", "--across", "saved.json", "savd.json"],
+    "summarise: a pattern without files": ["summarise", "--across", "runs/*/trials.db"],
+    "summarise: a folder without results": ["summarise", "--across", "empty"],
+    "summarise: different objectives": ["summarise", "--across", "saved.json", "other.json"],
+    "summarise: an unknown metric": ["summarise", "--across", "saved.json", "saved.json", "--metric", "val_los"],
+    "summarise: a file that is there": ["summarise", "--across", "saved.json", "saved.json", "-o", "study.yaml"],
+    "summarise: what a trial runs is not known": [
+        "summarise",
+        "--across",
+        "saved.json",
+        "saved.json",
+        "-o",
+        "new.yaml",
+    ],
+    "start_from: nothing there": [*_START, "runs/old"],
+    "start_from: no trials": [*_START, "plain.json"],
+    "start_from: a broken file": [*_START, "broken.json"],
+    "start_from: several studies": [*_START, "optuna.db"],
+    "start_from: nothing in the space": [*_START, "saved.json"],
+    "start_from: not on Katib": ["render", "study.yaml", "start_from=runs/old"],
+    "start_from: a wrong key": ["run", "study.yaml", "start_from={from: runs/old, best: 3}"],
+    "start_from: for a pipeline": ["run", "alone.yaml", "--start-from", "saved.json"],
 }
 REPORTED = {"Katib: an Experiment alone", "table: a value that the class refuses"}
 """What is not refused: a note says what is missing."""
@@ -111,6 +137,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("results")
     for name, text in FILES.items():
         (found / name).write_text(text, encoding="utf-8")
+    (found / "empty").mkdir()
     for name in ("first", "second"):
         optuna.create_study(storage=f"sqlite:///{found}/optuna.db", study_name=name)
     optimal = {"bestTrialName": "a", "parameterAssignments": [], "observation": {}}

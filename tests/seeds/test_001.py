@@ -328,3 +328,12 @@ def test_a_key_that_nothing_reads_is_an_error(part: str, key: str, here: str):
 def test_an_argument_of_the_tuner_is_answered_with_the_key_of_a_study(key: str, here: str):
     with pytest.raises(StudyError, match=f"Study has no key '{key}'; did you mean '{here}'"):
         study(**{key: {}})
+
+
+def test_a_study_starts_from_the_trials_of_another_job(project: Path):
+    kftune(project, "run", "study.yaml", "--plain", "algorithm.name=random")
+    kftune(
+        project, "run", "study.yaml", "--plain", "name=next", "budget.max_trials=4", "--start-from=runs/yolo-hpt-test"
+    )
+    best = sorted(trials_in(project / "runs" / "yolo-hpt-test"), key=lambda trial: -(trial.objective or 0.0))
+    assert [trial.point for trial in trials_in(project / "runs" / "next")][:3] == [trial.point for trial in best[:3]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from places import CIRCUITS
 from seed_project import kftune
 from stopping_examples import histories
 
+import kftune as kftune_package
 from kftune import Choice, LogUniform, yaml_text
 from kftune.errors import DomainError, HparamsError, RunError, StudyError
 from kftune.hparams.models.lstm import LstmHparams
@@ -259,3 +261,21 @@ def test_the_components_and_search_space_of_azure_are_no_study(tmp_path: Path):
     (tmp_path / "component.yaml").write_text("search_space:\n  lstm_units: {type: choice, values: [32, 64]}\n")
     with pytest.raises(StudyError, match="Study has no key 'search_space'; did you mean 'search'"):
         load_study(tmp_path / "component.yaml")
+
+
+def test_what_the_trials_of_many_circuits_have_in_common_is_found(tmp_path: Path):
+    for number in range(1, 7):
+        circuit = f"PLANT001/CIRCUIT{number:02}"
+        folder = tmp_path / "runs" / "circuits" / f"CIRCUIT{number:02}"
+        options: Any = {"search": SPACE, "values": {"circuit": circuit}, "seed": number, "max_trials": 12}
+        with kftune_package.ask_tell(
+            LstmHparams, dir=folder, objective="val_loss", algorithm="random", **options
+        ) as asked:
+            for trial in asked:  # in place of a training
+                far = abs(math.log10(trial.hparams.learning_rate) + 3)
+                asked.tell(trial, val_loss=number + far + 1 / trial.hparams.lstm_units)
+    shared = ("summarise", "--across", "runs/circuits", "--format", "json")
+    found = json.loads(kftune(tmp_path, *shared).rpartition("}")[0] + "}")
+    assert [each["label"] for each in found["entities"]] == [f"CIRCUIT{number:02}" for number in range(1, 7)]
+    assert 0.0004 < found["defaults"]["values"]["learning_rate"] < 0.0025
+    assert "learning_rate" in found["narrowed"]

@@ -20,6 +20,7 @@ from kftune.local.study.progress import Progress, Reason
 from kftune.local.study.reader import StudyReader
 from kftune.local.study.retries import Retries, unfinished
 from kftune.local.study.run import seed_of, study_meta, study_plan
+from kftune.local.study.starting import Starting
 from kftune.local.study.stopping import Judge, Stop
 from kftune.metrics import format_line
 from kftune.results import SCORED, State, TrialEnd, TrialStart, slug
@@ -107,6 +108,7 @@ class AskTell(Generic[H]):
             parallel=study.budget.at_once,
             trials=unfinished(earlier, failed_too=False),
             others=meta.objectives[1:],
+            past=Starting(study, Path.cwd()).past(store),
         )
         self._plan = study_plan(study, meta, self._limit)
         self._origin = meta.origin("", str(revision_of(Path.cwd())))
@@ -183,7 +185,7 @@ class AskTell(Generic[H]):
             assignment=suggestion.assignment,
             point=suggestion.point,
             started=now(),
-            origin=self._origin,
+            origin=suggestion.origin(self._origin),
             retried=self._again.of(number),
         )
         self._store.start(start)

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from kftune.api.tuned import Tuned
 from kftune.domains import Domain
 from kftune.errors import UsageError, no_such_file, suggestion
 from kftune.hparams import Hparams
 from kftune.spec.part import Part
 from kftune.study import Algorithm, Budget, Objective, Study, load_study
+
+Start = str | Path | Mapping[str, Any] | Tuned[Any]
+"""What a study can start from."""
 
 
 class Options(TypedDict, total=False):
@@ -35,6 +39,8 @@ class Options(TypedDict, total=False):
         retries: How often a trial runs again, such as ``{"failed": 1}``.
         stopping: Rules that end trials early, as in a study file.
         points: Values to try first, by dotted name.
+        start_from: Past trials to start from: a folder, a file, the results of another call, settings as in a study
+            file, or several of these.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Options(TypedDict, total=False):
     retries: Mapping[str, Any] | None
     stopping: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     points: Sequence[Mapping[str, Any]]
+    start_from: Start | Sequence[Start]
 
 
 _BUDGET = tuple(name for name in Options.__annotations__ if name in Budget.model_fields)
@@ -114,6 +121,10 @@ def _parts(options: Mapping[str, Any], study: Study | None = None) -> dict[str, 
     """Returns the keys of a study file that the options stand for."""
     _check(options)
     parts = {name: _as_in_a_file(value) for name, value in options.items() if name not in _SHORT}
+    if "start_from" in options:
+        given = options["start_from"]
+        several = given if isinstance(given, list | tuple) else [given]
+        parts["start_from"] = tuple([str(each.folder) if isinstance(each, Tuned) else each for each in several])
     for name in ("values", "search"):
         if study and name in parts:
             parts[name] = {**getattr(study, name), **options[name]}

@@ -122,6 +122,11 @@ def plan(
     return Plan(target, text, made, tuple(_notes(spots, differing, target, hparams)))
 
 
+def _has_keys(whole: str, chosen: Chosen, target: Target) -> bool:
+    """Returns whether a file has each searched key of a mapping, such as where a map says, though not the mapping."""
+    return all(target.spot(name).source is not None for name in chosen.values if name.startswith(f"{whole}."))
+
+
 def plan_for(
     chosen: Chosen, target: Target, hparams: type[Hparams] | None, *, add: bool = False, shared: bool = False
 ) -> Plan:
@@ -137,7 +142,9 @@ def plan_for(
     Raises:
         KftuneError: As for `plan`.
     """
-    missing = [name for name in chosen.wholes if target.spot(name).source is None]
+    missing = [
+        name for name in chosen.wholes if target.spot(name).source is None and not _has_keys(name, chosen, target)
+    ]
     return plan(chosen.with_wholes(missing), target, hparams, add=add, shared=shared)
 
 
@@ -247,7 +254,7 @@ def _notes(
     notes = [
         f"{spot.name} is the key {_key(spot)} of the file"
         for spot in spots
-        if not spot.missing and ".".join(spot.keys) != spot.name and spot.name not in target.names
+        if not spot.missing and ".".join(spot.keys) != spot.name and target.mapped(spot.name) is None
     ]
     for spot in differing:
         if spot.node is not None and spot.node.target is not None:

@@ -115,9 +115,10 @@ class Target:
         Raises:
             YamlError: A key is there twice, or several keys could be meant.
         """
-        parts = tuple(parts_of(self.names[name])) if name in self.names else tuple(name.split("."))
+        mapped = self.mapped(name)
+        parts = tuple(name.split(".")) if mapped is None else mapped
         steps = self._search(self.mapping, parts, loosely=False)
-        if _covered(steps) < len(parts) and name not in self.names:
+        if _covered(steps) < len(parts) and mapped is None:
             loose = self._search(self.mapping, parts, loosely=True)
             steps = loose if _covered(loose) > _covered(steps) else steps
         missing = parts[_covered(steps) :]
@@ -125,6 +126,20 @@ class Target:
         owner = nodes[-1] if nodes else self.mapping
         inherited = _merged(owner, missing, str(self.path)) if missing else None
         return Spot(name, tuple(step.key for step in steps), nodes, missing, inherited)
+
+    def mapped(self, name: str) -> tuple[str, ...] | None:
+        """Returns the path that `names` gives a hyperparameter, or the group or mapping that it is in; None if none.
+
+        Args:
+            name: Its dotted name.
+        """
+        whole = name
+        while whole not in self.names:
+            whole, dot, _ = whole.rpartition(".")
+            if not dot:
+                return None
+        rest = name[len(whole) + 1 :]
+        return (*parts_of(self.names[whole]), *(rest.split(".") if rest else ()))
 
     def value(self, spot: Spot) -> Any:
         """Returns the present value at a spot; None if it has none.

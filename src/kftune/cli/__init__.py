@@ -31,6 +31,7 @@ COMMANDS = {
     "report": "write a page with plots of a study, or draw them in the terminal",
     "serve": "show the trials of a study in Optuna's dashboard",
     "compare": "compare studies: the best of each, what differs, and how sure that is",
+    "summarise": "find the values that are good for many entities, and those that need values of their own",
     "apply": "write the best values of a study into a YAML file, or a git branch",
     "export": "write a study in the words of another system, or with its results as one file",
     "snippet": "print the best values of a study as YAML, to be pasted",
@@ -57,6 +58,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("progress", "watch", "ps", "get"), "kftune status FILE"),
     **dict.fromkeys(("describe", "inspect", "info", "explain", "print", "cat"), "kftune show FILE"),
     **dict.fromkeys(("diff", "versus", "vs"), "kftune compare FILE FILE"),
+    **dict.fromkeys(("summarize", "summary", "across", "aggregate"), "kftune summarise --across FOLDER"),
     **dict.fromkeys(("check", "validate", "verify", "test"), "kftune lint FILE"),
     **dict.fromkeys(
         ("submit", "deploy", "compile", "template", "generate", "manifests"),

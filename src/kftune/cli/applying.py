@@ -144,7 +144,7 @@ def hparams_of(arguments: argparse.Namespace, results: Trials) -> type[Hparams] 
 
 
 def check_names(names: Mapping[str, str], known: Sequence[str]) -> None:
-    """Checks that --map names hyperparameters of the trial.
+    """Checks that --map names hyperparameters of the trial, or groups of them.
 
     Args:
         names: Hyperparameter -> path.
@@ -154,5 +154,5 @@ def check_names(names: Mapping[str, str], known: Sequence[str]) -> None:
         UnknownNameError: One is unknown.
     """
     for name in names:
-        if name not in known:
+        if name not in known and not any(each.startswith(f"{name}.") for each in known):
             raise UnknownNameError("hyperparameter in --map", name, known)

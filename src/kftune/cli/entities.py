@@ -46,6 +46,7 @@ def prepared(
     Raises:
         UsageError: An option is for one study.
     """
+    from kftune.cli.live import open_live
     from kftune.lint.study import drift_notes
     from kftune.local.entities.run import run_entities
     from kftune.local.views import entities_view
@@ -80,6 +81,7 @@ def prepared(
             fresh=arguments.fresh,
             retry_failed=arguments.retry_failed,
             prepare=prepare,
+            open_live=open_live,
         )
         outcomes.append(outcome)
         return outcome.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,44 @@ def open_given(arguments: argparse.Namespace) -> Trials:
 def _folder_of(source: Path) -> Path:
     """Returns the folder of a file; the current one for an address on a cluster."""
     return source.parent if source.exists() else Path()
+def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trials]:
+    """Returns the trials that one place of a command line has: of a folder of folders with results, those of each.
+
+    Args:
+        arguments: The options of `add_source_options`.
+        place: A folder, a pattern of paths, the file of a study, or what `open_given` takes.
+
+    Raises:
+        UsageError: The file is of another kind.
+        StoreError: There are no results.
+        OSError: The file does not exist.
+    """
+    from kftune.results.sources.many import inner_results
+
+    if any(mark in str(place) for mark in "*?[") and not place.exists():
+        places = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+        if not places:
+            raise StoreError("no file or folder has such a path", str(place))
+        return [each for one in places for each in open_several_given(arguments, one)]
+    inner = inner_results(place if place.is_dir() else _results_of_file(place))
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(open_given(argparse.Namespace(**{**vars(arguments), "study": each, "dir": None})))
+            for each in inner or [place]
+        ]
+        stack.pop_all()
+    return opened
+
+
+def _results_of_file(file: Path) -> Path:
+    """Returns the folder that the results of a study file have; the file itself if it has none."""
+    if file.suffix not in YAML_SUFFIXES or not file.is_file():
+        return file
+    from kftune.spec.kind import kind_of_file
+
+    kind, value = kind_of_file(file)
+    name = value.get("name") if kind.name == "study" and isinstance(value, Mapping) else None
+    return _beside(file, slug(name)) if isinstance(name, str) else file
 
 
 def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
@@ -184,7 +223,7 @@ def _entities_of(arguments: argparse.Namespace) -> EntitiesFolder | None:
     study: Path = arguments.study
     if arguments.dir is not None or study.is_dir():
         return EntitiesFolder(arguments.dir or study)
-    if study.suffix not in (".yaml", ".yml") or not study.is_file():
+    if study.suffix not in YAML_SUFFIXES or not study.is_file():
         return None
     from kftune.spec.kind import kind_of_file
 

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kftune.cli.arguments import a_path
+from kftune.cli.arguments import a_path, a_source
 from kftune.cli.given import given_kind
 from kftune.cli.output import terminal, write_data
 from kftune.cli.places import DEFAULT, new_results
@@ -34,14 +34,14 @@ Go = Callable[["OnEvent"], int]
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
-    **dict.fromkeys(("baseline", "baseline_from", "at", "map", "entity"), ("study",)),
+    **dict.fromkeys(("baseline", "baseline_from", "at", "map", "start_from", "entity"), ("study",)),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
 
 # Options without a key of a file that means the same -> what to do in a file of another kind.
 _INSTEAD = {
-    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map", "entity"), ""),
+    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map", "start_from", "entity"), ""),
     "retry_failed": "; without the option, the failed steps of its latest run run again",
 }
 
@@ -66,6 +66,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--at", metavar="PATH", help="the mapping in that file, such as PLANT001/CIRCUIT01")
     study.add_argument(
         "--map", action="append", default=[], metavar="NAME=PATH", help="the path of a hyperparameter in that mapping"
+    )
+    study.add_argument(
+        "--start-from",
+        action="append",
+        default=[],
+        type=a_source,
+        metavar="PLACE",
+        help="past trials to start from: a folder of results, a file with trials, or katib:NAMESPACE/NAME",
     )
     study.add_argument(
         "--entity", action="append", default=[], metavar="NAME", help="of a study with for_each, run only this entity"
@@ -180,12 +188,16 @@ def _print_json(event: Any) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> int:
+    from kftune.cli.live import open_live
     from kftune.lint.study import drift_notes
     from kftune.local import run_study
     from kftune.results import slug
     from kftune.study import load_study
 
     study = load_study(arguments.file, arguments.settings)
+    if arguments.start_from:
+        places = [_from_here(place) for place in arguments.start_from]
+        study = study.replace(start_from=(*study.start_from, *places))
     if study.for_each is not None:
         from kftune.cli.entities import prepared as prepared_entities
 
@@ -214,6 +226,7 @@ def _study(arguments: argparse.Namespace) -> int:
             strict=arguments.strict,
             fresh=arguments.fresh,
             retry_failed=arguments.retry_failed,
+            open_live=open_live,
         ).exit_code
 
     code = _run(arguments, go, _trials_view(arguments, folder))
@@ -222,6 +235,11 @@ def _study(arguments: argparse.Namespace) -> int:
 
         apply_best(study, folder, arguments.file, quiet=arguments.json)
     return code
+
+
+def _from_here(place: Path) -> str:
+    """Returns a place of the command line, which is relative to the current folder."""
+    return str(place.resolve() if place.exists() else place)
 
 
 def devices(text: str | None) -> tuple[str, ...] | None:

@@ -94,7 +94,11 @@ def _config(draft: Draft, node: Node, found: Found, tuner: Node | None) -> None:
     elif enabled is not None:
         draft.converted(enabled, "kftune run starts the study")
     if update is not None and update.value:
-        draft.lost(update, "a study does not change the configuration: kftune apply does, when it is called")
+        draft.lost(
+            update,
+            "the file with the configuration is not named: add apply: {to: FILE, at: PATH} to the study, or call "
+            "kftune apply",
+        )
     available = tuning.get("all_hyperparams_available") or node.get("all_hyperparams_available")
     if available is not None:
         draft.lost(available, "further hyperparameters; add it to the class and to search")
@@ -205,7 +209,7 @@ def _from_tuner(draft: Draft, found: Found, tuner: Node) -> None:
     sagemaker_job.early_stopping(draft, early)
     _named(draft, tuner)
     _estimator(draft, tuner)
-    draft.leave(tuner, {"warm_start_config": "write the best values of the earlier job into points"})
+    draft.leave(tuner, {"warm_start_config": "name the trials of the earlier job in start_from"})
 
 
 def _estimator(draft: Draft, tuner: Node) -> None:

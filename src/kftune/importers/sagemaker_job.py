@@ -20,7 +20,7 @@ from kftune.importers.spaces import choice, value_of
 STRATEGIES = ("Bayesian", "Random", "Grid", "Hyperband")
 
 _JOB_REASONS = {
-    "WarmStartConfig": "write the best values of the earlier jobs into points",
+    "WarmStartConfig": "name the trials of the earlier jobs in start_from",
     "Tags": "labels of pods are step.labels",
     "Autotune": "SageMaker chooses ranges; a study has only what it names",
 }

@@ -9,13 +9,25 @@ from kftune.results.records import Trial
 COLUMNS = ("origin.algorithm", "origin.seed", "origin.code", "origin.revision")
 """The columns of a trial's origin. No hyperparameter has such a name, but many are called ``seed``."""
 
+_PAST = "start_from"
 _DIGITS = 12
+
+
+def from_past(place: str, trial: str) -> str:
+    """Returns what stands for the algorithm of a trial whose values come from a past one.
+
+    Args:
+        place: Where the past trial is.
+        trial: Its name.
+    """
+    return f"{_PAST} {place} trial {trial}"
 
 
 def cells(trial: Trial) -> dict[str, str]:
     """Returns column -> text."""
     origin = trial.origin
-    seed = "" if origin.seed is None else str(origin.seed)
+    drawn = origin.seed is not None and not origin.algorithm.startswith(f"{_PAST} ")
+    seed = str(origin.seed) if drawn else ""
     return dict(zip(COLUMNS, (origin.algorithm, seed, origin.code, origin.revision), strict=True))
 
 

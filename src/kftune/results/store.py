@@ -255,6 +255,21 @@ class Store:
         """Returns the name of trial number `number`."""
         return self.meta.trial_name(number)
 
+    def kept(self, key: str) -> str | None:
+        """Returns a text that `keep` has stored; None if there is none."""
+        with translated(self.folder):
+            row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep(self, key: str, text: str) -> None:
+        """Stores a text with the results, for later runs.
+
+        Args:
+            key: Its name.
+            text: The text.
+        """
+        self._commit(("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, text)), to_disk=True)
+
     def start(self, trial: TrialStart) -> None:
         """Records that a trial runs. One that goes on keeps what it has reported so far."""
         texts = {

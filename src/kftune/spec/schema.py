@@ -60,5 +60,6 @@ def _describe(schema: dict[str, Any], part: type[Part]) -> None:
         for field, below in pairwise(definition.body):
             match field, below:
                 case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
-                    if name in schema["properties"]:
-                        schema["properties"][name]["description"] = inspect.cleandoc(text)
+                    key = (owner.model_fields[name].alias if name in owner.model_fields else None) or name
+                    if key in schema["properties"]:
+                        schema["properties"][key]["description"] = inspect.cleandoc(text)

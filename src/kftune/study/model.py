@@ -38,6 +38,7 @@ from kftune.study.for_each import EachEntity
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.objectives import EITHER, comparable, definitions_of, not_given, reductions_of, settle
 from kftune.study.retries import NO_RETRIES, RetryLimits, limits_of
+from kftune.study.start import StartFroms
 from kftune.study.step import Step
 from kftune.study.stopping import check_stopping
 from kftune.study.targets import Targets
@@ -84,6 +85,8 @@ class Study(Part):
     """The entities, such as circuits, each of which has its own trials: a YAML file, or a list."""
     points: tuple[dict[str, Any], ...] = ()
     """Values to try first, by dotted name; missing ones take their defaults. Not on Katib."""
+    start_from: StartFroms = ()
+    """Past trials to start from: where they are, or a list of such places. Not on Katib."""
     apply: Apply | None = None
     """The YAML file that gets the best values after a run on this machine. Not on Katib."""
     targets: Targets = Targets()

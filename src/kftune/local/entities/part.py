@@ -15,6 +15,7 @@ from kftune.local.study.events import Note, OnEvent
 from kftune.local.study.progress import Outcome, Reason
 from kftune.local.study.run import parts_of_run, seed_of, study_meta
 from kftune.local.study.running import RunningTrial
+from kftune.local.study.starting import OpenLive, Starting
 from kftune.local.study.trials import SharedTrials, StudyTrials, TrialContainers
 from kftune.results import RunFolder
 from kftune.results.entities import EntitiesFolder, Listed
@@ -43,6 +44,7 @@ class Common:
         strict: Refuse a study that a note would be emitted for.
         fresh: Whether the results of the entities are moved aside.
         retry_failed: Whether trials of earlier runs run again that failed or reported no objective.
+        open_live: Opens an Experiment on a cluster, for `start_from`; None refuses it.
     """
 
     folder: EntitiesFolder
@@ -58,6 +60,7 @@ class Common:
     strict: bool
     fresh: bool
     retry_failed: bool
+    open_live: OpenLive | None
 
 
 class EntityRun:
@@ -205,6 +208,7 @@ class EntityRun:
             store,
             trials,
             None if common.emitter is None else common.emitter(name),
+            Starting(study, common.place, common.open_live),
             limit=cost_rule(study, common.place),
             strict=common.strict,
             retry_failed=common.retry_failed,

@@ -22,6 +22,7 @@ from kftune.local.study.cost_limit import cost_rule, shared_rule
 from kftune.local.study.events import Event, Note, OnEvent
 from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
+from kftune.local.study.starting import OpenLive
 from kftune.local.study.trials import SharedTrials, TrialContainers, data_of
 from kftune.results import FINISHED, Trial
 from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, check_alone, with_folders
@@ -53,6 +54,7 @@ def run_entities(
     fresh: bool = False,
     retry_failed: bool = False,
     prepare: Prepare = lambda name, study: study,
+    open_live: OpenLive | None = None,
 ) -> EntitiesOutcome:
     """Runs a study for each of its entities here, in one loop, until all are over or what they share is used up.
 
@@ -72,6 +74,7 @@ def run_entities(
         fresh: Move earlier results aside, and start over.
         retry_failed: Run trials of earlier runs again that failed or reported no objective.
         prepare: Changes the study of an entity before it runs.
+        open_live: Opens an Experiment on a cluster, for `start_from`.
 
     Raises:
         StudyError: The study has no entities.
@@ -105,6 +108,7 @@ def run_entities(
             notes=notes,
             strict=strict,
             retry_failed=retry_failed,
+            open_live=open_live,
         )
     finally:
         os.close(lock)
@@ -183,6 +187,7 @@ class _Run:
         notes: Sequence[str],
         strict: bool,
         retry_failed: bool,
+        open_live: OpenLive | None,
     ) -> EntitiesOutcome:
         """Runs them; see `run_entities`."""
         began, budget, results = time.monotonic(), self._each.budget, self._results
@@ -221,6 +226,7 @@ class _Run:
             strict=strict,
             fresh=self._fresh,
             retry_failed=retry_failed,
+            open_live=open_live,
         )
         runs = self._runs(common)
         tell = on_event or _ignore

@@ -17,6 +17,7 @@ from kftune.local.samplers.sampler import Sampler
 from kftune.local.samplers.space import Point, Searched, Space, Suggestion
 from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng
 from kftune.results import SCORED, TrackedObjective, Trial, score_of
+from kftune.results.past import NO_PAST, Past
 from kftune.study.algorithm import Algorithm
 from kftune.study.algorithms import declared
 from kftune.study.objective import Direction
@@ -83,6 +84,7 @@ def make_sampler(
     trials: Iterable[Trial] = (),
     others: Sequence[TrackedObjective] = (),
     as_katib: bool = False,
+    past: Past = NO_PAST,
 ) -> Sampler:
     """Returns the sampler of a study or an Experiment.
 
@@ -95,6 +97,7 @@ def make_sampler(
         trials: The trials of earlier runs.
         others: The further objectives, of several.
         as_katib: Whether to use the order of Katib's engines where it is known, and to repeat points.
+        past: What the study takes over from past trials.
 
     Raises:
         RunError: The algorithm cannot search this space, or takes one objective only.
@@ -111,7 +114,8 @@ def make_sampler(
         )
     scores = [score_of(trial.objective, trial.metrics, others) for trial in earlier]
     found = zip(earlier, scores, strict=True)
-    strategy.learn_scores([(trial.point, score) for trial, score in found if trial.state in SCORED and score])
+    own = [(trial.point, score) for trial, score in found if trial.state in SCORED and score]
+    strategy.learn_scores([*past.told, *own] if strategy.learns_from_past else own)
     repeats = as_katib or algorithm.name == "pbt"
     tried = [trial.assignment for trial in earlier]
     # Values that ran out of memory and were replaced by smaller ones.
@@ -120,7 +124,7 @@ def make_sampler(
         for trial in earlier
         if trial.retried.proposed
     ]
-    return Sampler(space, strategy, seed, tried, repeats=repeats)
+    return Sampler(space, strategy, seed, tried, repeats=repeats, past=past.first)
 
 
 def _strategy(setup: Setup, known: Mapping[str, str]) -> Strategy:

@@ -70,6 +70,7 @@ class OptunaStrategy(Strategy):
     patience = 5
     # Each takes milliseconds, and those for one trial are near each other.
     most_refused = 10
+    learns_from_past = True
 
     def __init__(
         self,

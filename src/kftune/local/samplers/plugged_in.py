@@ -38,6 +38,7 @@ class PluggedIn(Strategy):
         self._own = strategy
         self.size, self.exclusive = strategy.size, strategy.exclusive
         self.several_objectives = strategy.several_objectives
+        self.learns_from_past = strategy.learns_from_past
         self.patience = _MOST_PROPOSALS if strategy.patience is None else strategy.patience
         self.most_refused = strategy.most_refused
         # A strategy that does not call the constructor of its base has none.

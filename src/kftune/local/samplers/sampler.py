@@ -8,6 +8,7 @@ from itertools import count
 
 from kftune.local.samplers.space import Point, Space, Suggestion
 from kftune.local.samplers.strategy import MOST_REFUSED, Strategy
+from kftune.results.past import PastPoint
 
 _RANDOM_DRAWS = 32
 
@@ -21,6 +22,7 @@ class Sampler:
         seed: The study's seed.
         tried: The assignments of all earlier trials.
         repeats: Whether a point may be tried twice.
+        past: Points of past trials, which are tried after those of the study and before any others.
 
     Attributes:
         notes: Notes about the algorithm for the user.
@@ -39,6 +41,7 @@ class Sampler:
         tried: Iterable[dict[str, str]] = (),
         *,
         repeats: bool = False,
+        past: Iterable[PastPoint] = (),
     ) -> None:
         self._space = space
         self._strategy = strategy
@@ -46,6 +49,7 @@ class Sampler:
         self._repeats = repeats
         self._tried = {tuple(assignment.items()) for assignment in tried}
         self._first = [space.suggestion(point) for point in space.first_points()]
+        self._first += [space.suggestion(each.point)._replace(past=each.origin) for each in past]
         self._left: list[Suggestion] | None = None
         self.notes = strategy.notes
         self.repeat = strategy.accept

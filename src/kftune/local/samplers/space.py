@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kftune.domains import Conditional, Domain
+from kftune.results import Origin
 from kftune.study.feasibility import Refusal
 
 Point = dict[str, Any]
@@ -28,6 +29,16 @@ class Suggestion(NamedTuple):
     """The texts that a trial gets."""
     drawn: Point
     """The point as it was proposed; an algorithm knows its own proposals again."""
+    past: str = ""
+    """The past trial that the point comes from, as `from_past` writes it; empty if it comes from none."""
+
+    def origin(self, own: Origin) -> Origin:
+        """Returns what chose the point.
+
+        Args:
+            own: What chooses the points of the study.
+        """
+        return own._replace(algorithm=self.past, settings={}) if self.past else own
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:

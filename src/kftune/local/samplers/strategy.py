@@ -52,6 +52,8 @@ class Strategy:
         size: How many points it proposes at all; None if it has no end, or the end is not known.
         exclusive: Whether only its proposals may be tried; it may have none until running trials have ended.
         several_objectives: Whether it takes more than one objective, or needs none.
+        learns_from_past: Whether it also learns from the trials of past studies (`start_from`), which `learn` gets in
+            front of those of earlier runs.
         notes: Notes for the user.
     """
 
@@ -60,6 +62,7 @@ class Strategy:
     size: int | None = None
     exclusive = False
     several_objectives = False
+    learns_from_past = False
 
     def __init__(self, setup: Setup) -> None:
         self.notes: list[str] = []

@@ -209,7 +209,7 @@ class StudyEngine:
             return False
         self._next_number += 1
         self._trials.prepare(self._store.name(number))
-        self._start(number, 1, suggestion, self._origin)
+        self._start(number, 1, suggestion, suggestion.origin(self._origin))
         return True
 
     def _start(

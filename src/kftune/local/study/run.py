@@ -24,6 +24,7 @@ from kftune.local.study.reader import StudyReader
 from kftune.local.study.retries import retry_note, unfinished
 from kftune.local.study.short_trials import noting_short_trials
 from kftune.local.study.smaller import smaller_values
+from kftune.local.study.starting import OpenLive, Starting
 from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
@@ -54,6 +55,7 @@ def run_study(
     strict: bool = False,
     fresh: bool = False,
     retry_failed: bool = False,
+    open_live: OpenLive | None = None,
 ) -> Outcome:
     """Runs a study here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -73,6 +75,7 @@ def run_study(
         strict: Refuse a study that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
         retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
+        open_live: Opens an Experiment on a cluster, for `start_from`.
 
     Raises:
         StudyError: The study has entities.
@@ -94,8 +97,17 @@ def run_study(
     seed = seed_of(study)
     with Store(path, study_meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
         trials.remove_leftovers(store.trials())
+        starting = Starting(study, place, open_live)
         plan, sampler, emit = parts_of_run(
-            study, store, trials, on_event, limit=limit, notes=notes, strict=strict, retry_failed=retry_failed
+            study,
+            store,
+            trials,
+            on_event,
+            starting,
+            limit=limit,
+            notes=notes,
+            strict=strict,
+            retry_failed=retry_failed,
         )
         return StudyAlone(plan, store, sampler, trials, Interrupts(), emit=emit, retry_failed=retry_failed).run()
 
@@ -113,6 +125,7 @@ def parts_of_run(
     store: Store,
     trials: StudyTrials,
     on_event: OnEvent | None,
+    starting: Starting,
     *,
     limit: CostRule | None,
     notes: Sequence[str] = (),
@@ -126,13 +139,15 @@ def parts_of_run(
         store: Its results.
         trials: Starts its trials; gets the notes of the run.
         on_event: Called with each event.
+        starting: Reads the past trials that it starts from.
         limit: The limit of its cost.
         notes: Notes to emit at the start, before the run's own.
         strict: Refuse a study that a note would be emitted for.
         retry_failed: Run trials of earlier runs again that failed or reported no objective.
 
     Raises:
-        RunError: The study cannot run here, or it refuses nearly every point.
+        RunError: The study cannot run here, refuses nearly every point, or has nothing to start from.
+        StoreError: The past trials cannot be read.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
     earlier = store.trials()
@@ -145,6 +160,7 @@ def parts_of_run(
         parallel=trials.parallel,
         trials=known,
         others=store.meta.objectives[1:],
+        past=starting.past(store),
     )
     trials.notes[:0] = [*notes, *store.notes, *_about_generations(study), *_about_rungs(study)]
     if limit is not None and (note := limit.note(study, earlier)):
@@ -152,7 +168,7 @@ def parts_of_run(
     trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
     if strict and (trials.notes or sampler.notes):
         raise RunError("\n".join([*trials.notes, *sampler.notes]))
-    trials.notes += changes(trials.code, trials.revision, known)
+    trials.notes += [*starting.notes, *changes(trials.code, trials.revision, known)]
     if retry_failed:
         trials.notes.append(retry_note(earlier))
     emit = None

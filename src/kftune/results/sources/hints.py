@@ -18,6 +18,8 @@ class Hints(NamedTuple):
     """The columns that are metrics, in addition to the objective, where a table has them."""
     columns: tuple[str, ...] = ()
     """Further columns that are metrics; a table without one of them is refused."""
+    name_option: str = "--study-name"
+    """How a study is named, for messages."""
 
 
 NO_HINTS = Hints()

@@ -80,7 +80,7 @@ def _chosen(studies: Sequence[StoredStudy], hints: Hints, place: str) -> StoredS
     if hints.study_name is None and len(studies) == 1:
         return studies[0]
     if hints.study_name is None:
-        raise StoreError(f"this has {len(studies)} studies: {', '.join(names)}; name one (--study-name)", place)
+        raise StoreError(f"this has {len(studies)} studies: {', '.join(names)}; name one ({hints.name_option})", place)
     if hints.study_name not in names:
         raise StoreError(f"this has no study {hints.study_name!r}; {suggestion(hints.study_name, names)}", place)
     return studies[names.index(hints.study_name)]
