@@ -158,6 +158,10 @@ class CommitError(KftuneError):
     """Git refuses, or the file is in no state to be committed."""
 
 
+class ConfinedError(KftuneError, OSError):
+    """A path, or a file that another program has written, that leads out of its folder or cannot be read safely."""
+
+
 class RunError(KftuneError):
     """The local run cannot start or continue."""
 

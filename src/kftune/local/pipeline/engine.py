@@ -311,9 +311,12 @@ class PipelineEngine:
         problem = why_failed(process, folder.log, "its timeout")
         if not problem:
             try:
-                task.made = collect(task.node.outputs, folder.outputs)
+                task.made = collect(task.node.outputs, folder.outputs, lambda: self._interrupts.count > 0)
             except (RunError, OSError) as error:
                 problem = str(error)
+                if self._interrupts.count:  # reading was given up, or would have been
+                    self._end(task, "Stopped", f"stopped: {problem}", duration, code)
+                    return
         if problem:
             self._fail(running, problem, duration, code)
             return
