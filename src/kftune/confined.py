@@ -11,12 +11,13 @@ import errno
 import io
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PurePosixPath
-from typing import BinaryIO, Literal
+from typing import Literal
 
-from kftune.errors import ConfinedError
+from kftune.errors import ConfinedError, ReadingStoppedError
 
 LONGEST_FILE = 1 << 30
 """Bytes of a file that are read at most; a log of a trial has as many."""
@@ -25,6 +26,7 @@ _DEEPEST = 200
 """Folders in a folder that an output may have. A path of the system has 4 096 bytes, and most programs follow it."""
 
 _CHUNK = 1 << 18
+_MOMENT = 1.0
 _SHARED = 0o1777  # as an emptyDir is: any user of an image may write there
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A FIFO would wait for a writer, and a terminal would become that of this process.
@@ -36,6 +38,16 @@ _IS_LINK = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 def never() -> bool:
     """Lets a reader go on to the end of its file."""
     return False
+
+
+def after_a_moment(interrupted: Callable[[], bool]) -> Callable[[], bool]:
+    """Returns what stops a reader that is interrupted, unless it is done within a second.
+
+    Args:
+        interrupted: Whether the user has asked for the end.
+    """
+    began = time.monotonic()
+    return lambda: interrupted() and time.monotonic() - began > _MOMENT
 
 
 # -- paths -------------------------------------------------------------------------------------------------------------
@@ -182,15 +194,15 @@ def remove_folder(folder: Path) -> None:
 def _empty(top: int, path: Path) -> None:
     """Removes everything in a folder. It first moves folders out of folders, so that depth does not count."""
     moved = 0
-    while names := os.listdir(top):
-        for name in names:
-            if not _is_folder(top, name):
+    while found := _entries(top):
+        for name, mode in found:
+            if not stat.S_ISDIR(mode):
                 os.unlink(name, dir_fd=top)
                 continue
             inner = _open_folder(top, name, path / name)
             try:
-                for each in os.listdir(inner):
-                    if not _is_folder(inner, each):
+                for each, its_mode in _entries(inner):
+                    if not stat.S_ISDIR(its_mode):
                         os.unlink(each, dir_fd=inner)
                         continue
                     while _is_there(top, f".removed-{moved}"):
@@ -201,8 +213,10 @@ def _empty(top: int, path: Path) -> None:
             os.rmdir(name, dir_fd=top)
 
 
-def _is_folder(here: int, name: str) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode)
+def _entries(folder: int) -> list[tuple[str, int]]:
+    """Returns what is in an open folder: names and modes."""
+    with os.scandir(folder) as entries:
+        return sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in entries)
 
 
 def _is_there(here: int, name: str) -> bool:
@@ -218,7 +232,7 @@ def _is_there(here: int, name: str) -> bool:
 
 def open_file(
     folder: Path, path: str | PurePath, *, most: int = LONGEST_FILE, stop: Callable[[], bool] = never
-) -> BinaryIO:
+) -> io.BufferedReader:
     """Opens a regular file below a folder for reading.
 
     Args:
@@ -228,8 +242,9 @@ def open_file(
         stop: Asked before each piece whether to read no more.
 
     Raises:
-        ConfinedError: The path leads out or has a link in it, or it is no regular file. A read raises it too, after
-            `most` bytes and when `stop` says so.
+        ConfinedError: The path leads out or has a link in it, or it is no regular file. A read raises it after `most`
+            bytes.
+        ReadingStoppedError: `stop` said so; a read raises it.
         OSError: It cannot be opened.
     """
     with _opened(folder, path) as (here, name, whole):
@@ -271,7 +286,7 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # a BufferedReader gives it a memoryview
         if self._stop():
-            raise ConfinedError(f"{self._path} was not read to its end: the run was interrupted")
+            raise ReadingStoppedError(f"{self._path} was not read to its end: the run was interrupted")
         count = os.readv(self._descriptor, [buffer])
         self._position += count
         if self._position > self._most:
@@ -284,8 +299,8 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
-def end_of(folder: Path, path: str | PurePath, size: int) -> bytes:
-    """Returns the last bytes of a file below a folder; none where there is no regular file.
+def end_of(folder: Path, path: str | PurePath, size: int) -> bytes | None:
+    """Returns the last bytes of a file below a folder; None where there is no regular file.
 
     Args:
         folder: The folder.
@@ -297,7 +312,7 @@ def end_of(folder: Path, path: str | PurePath, size: int) -> bytes:
             file.seek(max(0, file.seek(0, os.SEEK_END) - size))
             return file.read(size)
     except OSError:
-        return b""
+        return None
 
 
 def is_file(folder: Path, path: str | PurePath) -> bool:
@@ -339,6 +354,7 @@ def check(folder: Path, path: str | PurePath, stop: Callable[[], bool] = never) 
 
     Raises:
         ConfinedError: It is, or holds, something else than regular files, folders, and links that stay in it.
+        ReadingStoppedError: `stop` said so.
         FileNotFoundError: There is nothing.
         OSError: It cannot be read.
     """
@@ -350,7 +366,7 @@ def check(folder: Path, path: str | PurePath, stop: Callable[[], bool] = never) 
         raise ConfinedError(f"{whole} must be a regular file or a folder, but is {_called(mode)}")
     for each, kind in _content(folder, path):
         if stop():
-            raise ConfinedError(f"{whole} was not read to its end: the run was interrupted")
+            raise ReadingStoppedError(f"{whole} was not read to its end: the run was interrupted")
         if kind == "link":
             _check_link(whole, each)
         elif kind != "file":
@@ -360,12 +376,12 @@ def check(folder: Path, path: str | PurePath, stop: Callable[[], bool] = never) 
 
 def _check_link(whole: Path, link: Path) -> None:
     """Refuses a link that leads out of its folder, or would once the folder is somewhere else."""
-    target = os.readlink(link)
-    stays = not os.path.isabs(target) and Path(os.path.realpath(link)).is_relative_to(os.path.realpath(whole))
+    target = link.readlink()
+    stays = not target.is_absolute() and Path(os.path.realpath(link)).is_relative_to(os.path.realpath(whole))
     if not stays:
         raise ConfinedError(
-            f"links in {whole} must be relative and stay in it, but {link.relative_to(whole)} leads to {target!r}; "
-            f"write the file itself"
+            f"links in {whole} must be relative and stay in it, but {link.relative_to(whole)} leads to {str(target)!r}"
+            f"; write the file itself"
         )
 
 
@@ -379,14 +395,14 @@ def _content(folder: Path, path: str | PurePath) -> Iterator[tuple[Path, str]]:
         with _opened(folder, place) as (here, name, whole):
             inner = _open_folder(here, name, whole)
         try:
-            found = [(name, os.stat(name, dir_fd=inner, follow_symlinks=False).st_mode) for name in os.listdir(inner)]
+            found = _entries(inner)
         finally:
             os.close(inner)
-        for name, mode in sorted(found):
+        for name, mode in found:
             if not stat.S_ISDIR(mode):
                 kind = "file" if stat.S_ISREG(mode) else "link" if stat.S_ISLNK(mode) else _called(mode)
                 yield place / name, kind
-        waiting += [(place / name, depth + 1) for name, mode in sorted(found, reverse=True) if stat.S_ISDIR(mode)]
+        waiting += [(place / name, depth + 1) for name, mode in reversed(found) if stat.S_ISDIR(mode)]
 
 
 def _called(mode: int) -> str:

@@ -7,8 +7,9 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 _LIST = ".kftune-files"
 # Names of streams, such as /dev/stdout and bash's >(command). To replace one would take it from all programs.
@@ -124,11 +125,11 @@ def _inside(name: str) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     return path.open("rb")
 
 
-def digest_of(path: Path, opened: Callable[[Path], BinaryIO] = _open) -> str:
+def digest_of(path: Path, opened: Callable[[Path], BufferedReader] = _open) -> str:
     """Returns a SHA-256 of a file's content, or of the names, files and links in a folder.
 
     Args:
@@ -153,6 +154,6 @@ def _sorted(folder: Path) -> Iterator[Path]:
             yield from _sorted(inner)
 
 
-def _file_digest(path: Path, opened: Callable[[Path], BinaryIO]) -> bytes:
+def _file_digest(path: Path, opened: Callable[[Path], BufferedReader]) -> bytes:
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest().encode()

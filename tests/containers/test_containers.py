@@ -145,7 +145,7 @@ def test_a_rootless_podman_keeps_our_own_number(monkeypatch):
         ({"secrets": ["A*"]}, r"a variable's name is .*, but got 'A\*'"),
         ({"folders": [Folder(Path("/no/such"), "/in")]}, "what is mounted at /in must be there, but /no/such is not"),
         ({"scratch": [Scratch("cache")]}, "must be an absolute path below / .* but got 'cache'"),
-        ({"scratch": [Scratch("/a:exec")]}, "without ':', ',' or line breaks, but got '/a:exec'"),
+        ({"scratch": [Scratch("/a:exec")]}, "without ':', ',' or line breaks, and without '..', but got '/a:exec'"),
         ({"scratch": [Scratch("/a"), Scratch("/a/")]}, "one thing can be mounted at a path, but /a is given twice"),
     ],
 )

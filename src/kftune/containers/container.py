@@ -136,9 +136,11 @@ class ContainerRun:
 
 def _check_target(target: str) -> None:
     """Rejects what `--tmpfs` cannot express."""
-    if not target.startswith("/") or target == "/" or any(character in target for character in ":,\n\0"):
+    odd = any(character in target for character in ":,\n\r\0") or ".." in target.split("/")
+    if not target.startswith("/") or not target.strip("/") or odd:
         raise ContainerError(
-            f"a mount's target must be an absolute path below / without ':', ',' or line breaks, but got {target!r}"
+            f"a mount's target must be an absolute path below / without ':', ',' or line breaks, and without '..', but "
+            f"got {target!r}"
         )
 
 
@@ -154,5 +156,5 @@ def open_to_containers(folder: Path) -> tuple[int, int]:
     user, group = os.getuid(), os.getgid()
     if user != 0:
         return user, group
-    os.chown(folder, IMAGE_USER, IMAGE_USER)
+    os.chown(folder, IMAGE_USER, IMAGE_USER, follow_symlinks=False)
     return IMAGE_USER, IMAGE_USER

@@ -33,6 +33,17 @@ IMAGE = (
 """The text of a regex for an image's registry, name and tag, without a digest; compiling it takes long."""
 
 
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+
+def is_config_key(name: str) -> bool:
+    """Returns whether a ConfigMap or Secret can have the key.
+
+    Source: k8s.io/apimachinery, pkg/util/validation, IsConfigMapKey.
+    """
+    return name != "." and not name.startswith("..") and _CONFIG_KEY.fullmatch(name) is not None
+
+
 def is_dns_label(name: str) -> bool:
     """Returns whether a pod, a container or a volume can have the name."""
     return len(name) <= 63 and DNS_LABEL.fullmatch(name) is not None

@@ -9,8 +9,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
+from kftune.katib.go.names import is_dns_label
 from kftune.katib.go.quantity import parse
 from kftune.katib.go.unstructured import as_map
+from kftune.katib.pod.checks import is_below
 from kftune.katib.trial.kubelet import expanded
 
 _REPLICAS = {"PyTorchJob": "pytorchReplicaSpecs", "TFJob": "tfReplicaSpecs", "XGBoostJob": "xgbReplicaSpecs"}
@@ -231,7 +233,16 @@ def _pod(
 
 
 def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -> PodMount:
-    name = str(mount.get("name"))
+    name, sub_path = str(mount.get("name")), str(mount.get("subPath") or "")
+    if not is_dns_label(name):
+        raise RunError(
+            f"a volume's name is lower-case letters, digits and '-', but is {name[:80]!r}; a cluster refuses it too"
+        )
+    if not is_below(sub_path):
+        raise RunError(
+            f"the subPath of the volume {name} must be a relative path without '..', but is {sub_path[:80]!r}; a "
+            f"cluster refuses it too"
+        )
     volume = volumes.get(name, {})
     kind = next((key for key in volume if key != "name"), "unknown")
     return PodMount(
@@ -239,7 +250,7 @@ def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -
         path=str(mount.get("mountPath", "")).rstrip("/"),
         kind=kind,
         source=as_map(volume.get(kind)),
-        sub_path=str(mount.get("subPath", "")),
+        sub_path=sub_path,
         read_only=bool(mount.get("readOnly")),
     )
 

@@ -7,8 +7,9 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from kftune import confined
 from kftune.errors import RunError
@@ -46,21 +47,25 @@ class Made:
         return str(self.path) if self.digest else self.value
 
 
-def collect(outputs: Mapping[str, Output], folder: Path, stop: Callable[[], bool] = confined.never) -> dict[str, Made]:
+def collect(
+    outputs: Mapping[str, Output], folder: Path, interrupted: Callable[[], bool] = confined.never
+) -> dict[str, Made]:
     """Reads the outputs of a step, which may be hostile: files, folders, and links that stay in their folder.
 
     Args:
         outputs: The outputs that it declares, by name.
         folder: Where it wrote them.
-        stop: Asked while files are read whether to give up.
+        interrupted: Asked while files are read whether the user wants an end.
 
     Raises:
         RunError: An output is missing, or is not of its type.
-        ConfinedError: An output is, or holds, something else than files and folders, or reading was given up.
+        ConfinedError: An output is, or holds, something else than files and folders.
+        ReadingStoppedError: `interrupted` said so, and there was much to read.
         OSError: An output cannot be read.
     """
+    stop = confined.after_a_moment(interrupted)
 
-    def opened(path: Path) -> BinaryIO:
+    def opened(path: Path) -> BufferedReader:
         return confined.open_file(folder, path, most=_LARGEST_FILE, stop=stop)
 
     made = {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kftune.containers.ending import readable
-from kftune.errors import RunError
+from kftune.errors import ReadingStoppedError, RunError
 from kftune.local.pipeline.artifacts import collect, empty
 from kftune.local.pipeline.cache import Cache
 from kftune.local.pipeline.devices import StepDevices
@@ -312,11 +312,11 @@ class PipelineEngine:
         if not problem:
             try:
                 task.made = collect(task.node.outputs, folder.outputs, lambda: self._interrupts.count > 0)
+            except ReadingStoppedError as error:
+                self._end(task, "Stopped", f"stopped: {error}", duration, code)
+                return
             except (RunError, OSError) as error:
                 problem = str(error)
-                if self._interrupts.count:  # reading was given up, or would have been
-                    self._end(task, "Stopped", f"stopped: {problem}", duration, code)
-                    return
         if problem:
             self._fail(running, problem, duration, code)
             return

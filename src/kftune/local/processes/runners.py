@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from kftune.confined import share
 from kftune.containers import find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
@@ -272,7 +273,7 @@ def _user(start: Start) -> tuple[int, int] | None:
     if start.as_owner:
         return [open_to_containers(folder) for folder in start.written][-1]
     for folder in start.written:
-        folder.chmod(0o1777)  # as an emptyDir is: any user of an image may write there
+        share(folder)
     return start.user
 
 
