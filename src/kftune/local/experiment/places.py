@@ -68,7 +68,12 @@ def _volumes(pod: TrialPod, output: Path, template: Template, options: Options) 
 
 
 def is_made_here(mount: PodMount, template: Template) -> bool:
-    """Whether the volume is an empty folder, or a ConfigMap of the input."""
+    """Whether the volume is an empty folder, or a ConfigMap of the input.
+
+    Args:
+        mount: Where it is mounted.
+        template: What trials are made from.
+    """
     return mount.kind == "emptyDir" or (mount.kind == "configMap" and mount.source.get("name") in template.config_maps)
 
 
@@ -139,7 +144,12 @@ def copy_checkpoints(parent: Path, output: Path) -> None:
 
 
 def own_folder(pod: TrialPod, places: Sequence[Place]) -> Path | None:
-    """Returns the working folder of a container that lies in a folder made for the trial; None for any other."""
+    """Returns the working folder of a container that lies in a folder made for the trial; None for any other.
+
+    Args:
+        pod: What the trial runs.
+        places: What is used for its paths.
+    """
     given = PurePosixPath(pod.working_dir)
     for place in sorted(places, key=lambda place: place.path, reverse=True):
         if given.is_relative_to(place.path) and ".." not in given.parts:

@@ -270,22 +270,12 @@ class Known(NamedTuple):
 
     given: Mapping[str, str]
     """Variables that the user gave; they replace all others."""
-    outside: Mapping[str, str]
-    """The environment of kftune, which has the values of secrets."""
+    secrets: Mapping[str, str]
+    """Variables of kftune that the user lets the container have; no other one is read."""
     config_maps: Mapping[str, Mapping[str, str]]
     """Name -> data, of the Experiment's namespace."""
     fields: Mapping[str, str]
     """Field path -> text, of the trial's pod."""
-
-
-def secret_names(pod: TrialPod, given: Mapping[str, str]) -> set[str]:
-    """Returns the names of variables that may be secret: from Secrets, and from the user.
-
-    Args:
-        pod: What the trial runs.
-        given: The variables that the user gave.
-    """
-    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in as_map(each.get("valueFrom"))} | set(given)
 
 
 def environment(pod: TrialPod, known: Known) -> dict[str, str]:
@@ -343,14 +333,14 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
     data = known.config_maps.get(str(reference.get("name")), {})
     if reference.get("key") in data:
         return data[str(reference["key"])]
-    if name in known.outside:
-        return known.outside[name]
+    if name in known.secrets:
+        return known.secrets[name]
     if any(as_map(part).get("optional") for part in source.values()):
         return None
     what = next(iter(source), "nothing")
     raise RunError(
-        f"the variable {name} comes from the cluster ({what}), and is not known here; set it in the environment, or "
-        f"give --env {name}=..."
+        f"the variable {name} comes from the cluster ({what}), and is not known here; take it from the environment "
+        f"(--secret {name}), or give --env {name}=..."
     )
 
 

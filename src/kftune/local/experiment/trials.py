@@ -22,7 +22,6 @@ from kftune.local.experiment.pod import (
     environment,
     moved,
     pod_of,
-    secret_names,
     unknown_sources,
 )
 from kftune.local.experiment.template import Options, Template
@@ -128,7 +127,7 @@ class ExperimentTrials(Trials):
             "metadata.namespace": self._template.namespace,
             "metadata.labels['katib.kubeflow.org/trial']": trial,
         }
-        return Known(self._options.env, os.environ, self._template.config_maps, fields)
+        return Known(self._options.env, self._options.secrets, self._template.config_maps, fields)
 
     def _in_process(
         self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
@@ -150,8 +149,7 @@ class ExperimentTrials(Trials):
     def _in_container(
         self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
     ) -> Start:
-        secret = secret_names(pod, self._options.env) & start.env.keys()
-        env = {name: value for name, value in start.env.items() if name not in secret} | own | self._push_variables()
+        env = {**start.env, **own, **self._push_variables()}
         all_places = [*places, Place(OUTPUT, output, of_trial=True)]
         memory = sorted(
             mount.path for mount in pod.mounts if mount.in_memory and mount.volume not in self._options.mounts
@@ -168,7 +166,6 @@ class ExperimentTrials(Trials):
             command=[expanded(token, start.env) for token in pod.command],
             args=[expanded(token, start.env) for token in pod.args],
             env=env,
-            secrets={name: start.env[name] for name in secret},
             image=pod.image,
             pull=True,
             working_dir=pod.working_dir or None if given is None else str(given),
@@ -180,7 +177,7 @@ class ExperimentTrials(Trials):
             read_only=pod.read_only,
             cpus=None if cpus is None else float(cpus),
             memory=None if most is None else int(most),
-            network="host" if self._template.push_address else "default",
+            network=self._options.network,
             labels=self.labels,
         )
 
@@ -267,6 +264,11 @@ class ExperimentTrials(Trials):
                 f"the volume {mount.volume} ({mount.kind}) is on the cluster only; give a file or folder for it: "
                 f"--mount {mount.volume}=PATH"
             )
+        if self._template.push_address and self._options.network != "host":
+            raise RunError(
+                "metrics that are pushed reach kftune through this machine's network, which a container does not see; "
+                "give it, if you trust the image (--network host), or let the trial print its metrics"
+            )
         if not pod.image:
             raise RunError(f"container {pod.container!r} has no image; give it one, or run it as a process")
 
@@ -289,8 +291,10 @@ class ExperimentTrials(Trials):
             self.notes.append("trials run without a GPU, though the template asks for one")
         if self._options.runtime == "process":
             self._note_what_is_missing(pod)
-        elif self._template.push_address:
-            self.notes.append("trials share this machine's network, so that they can push their metrics")
+        elif self._options.network == "none":
+            self.notes.append("trials have no network (--network engine gives them that of the container engine)")
+        elif self._options.network == "host":
+            self.notes.append("trials share this machine's network, and reach everything that listens on it")
 
     def _note_what_is_missing(self, pod: TrialPod) -> None:
         for mount in self._missing(pod):

@@ -89,7 +89,7 @@ def collect(
 def _read(name: str, wanted: str, folder: Path, kind: str) -> str:
     if kind != "file":
         raise RunError(f"the output {name} is of type {wanted}, so it is a file with a text, but a folder was written")
-    with confined.open_file(folder, name, most=_LONGEST_TEXT + 1) as file:
+    with confined.open_file(folder, name, most=confined.ANY_SIZE) as file:
         size = file.seek(0, os.SEEK_END)
         if size > _LONGEST_TEXT:
             raise RunError(
@@ -97,7 +97,7 @@ def _read(name: str, wanted: str, folder: Path, kind: str) -> str:
                 f"artifact"
             )
         file.seek(0)
-        content = file.read()
+        content = file.read(size)
     try:
         return output_text(content.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from kftune.confined import share
 from kftune.containers import find_engine, how_it_ended, open_to_containers
+from kftune.containers.variables import split, unnamed_file
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.commands import installs, is_shell
@@ -229,21 +231,25 @@ class ContainerRunner(ProcessRunner):
         if start.own:
             return super()._start(start, feed)
         image = start.image if start.pull else self.image(start.image)
-        container = replace(start, image=image, user=_user(start))
-        argv = self._engine.run_argv(container)
-        return TrialProcess(
-            argv,
-            executable=argv[0],
-            env={**self._outside, **start.secrets, start.mark[0]: start.mark[1]},
-            cwd=start.cwd,
-            log=start.log,
-            feed=feed,
-            timeout=start.timeout,
-            grace=start.grace,
-            clean_up=lambda: self._clean_up(start),
-            explain=lambda code: how_it_ended(code, container).text,
-            endings=PASSED_ON,
-        )
+        env = {**start.env, **start.secrets}
+        variables = split(env)
+        container = replace(start, image=image, user=_user(start), env=env, inherited=[*variables.environment])
+        with unnamed_file(variables.file) as (descriptor, file):
+            argv = self._engine.run_argv(container, file)
+            return TrialProcess(
+                argv,
+                executable=argv[0],
+                env={**self._outside, **variables.environment, start.mark[0]: start.mark[1]},
+                cwd=start.cwd,
+                log=start.log,
+                feed=feed,
+                timeout=start.timeout,
+                grace=start.grace,
+                clean_up=lambda: self._clean_up(start),
+                explain=lambda code: how_it_ended(code, container).text,
+                endings=PASSED_ON,
+                start=partial(spawn, keeps=(descriptor,)),
+            )
 
     def _remove_containers(self, labels: Mapping[str, str]) -> None:
         self._engine.remove(*self._engine.leftovers(labels))
