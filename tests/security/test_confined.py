@@ -122,7 +122,7 @@ def test_a_link_in_an_output_that_leads_out_of_it_is_refused(own, victim, target
     (own / "out" / "inner").mkdir(parents=True)
     (own / "out" / "inner" / "up").symlink_to("..")
     (own / "out" / "link").symlink_to(target)
-    with pytest.raises(ConfinedError, match="must be relative and stay in it, but link leads to"):
+    with pytest.raises(ConfinedError, match="must be relative and stay in it, but 'link' leads to"):
         confined.check(own, "out")
 
 
@@ -160,3 +160,12 @@ def test_a_file_is_read_to_a_size_and_until_the_user_wants_an_end(own):
             file.read()
     with confined.open_file(own, "holes", most=1 << 42, stop=lambda: True) as file, pytest.raises(ReadingStoppedError):
         file.read(1)
+
+
+def test_a_folder_that_nobody_may_read_is_removed(own):
+    (own / "out" / "inner").mkdir(parents=True)
+    (own / "out" / "inner" / "file").touch()
+    (own / "out" / "inner").chmod(0)
+    (own / "out").chmod(0o500)
+    confined.remove_folder(own)
+    assert not own.exists()

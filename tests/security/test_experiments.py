@@ -204,3 +204,32 @@ def test_a_file_without_end_does_not_keep_a_run_from_hearing_ctrl_c(tmp_path):
     assert time.monotonic() - began < 10
     (trial,) = trials_in(folder)
     assert trial.state in ("Killed", "Failed")
+
+
+def test_values_make_no_path_that_leads_out(tmp_path, victim):
+    """The sample that is checked before the first trial has the value in the middle."""
+    given = experiment(mounted(subPath="${trialParameters.opt}"), trials=3, pod={"volumes": VOLUME})
+    given["spec"]["algorithm"] = {"algorithmName": "grid"}
+    values = {"name": "opt", "parameterType": "categorical", "feasibleSpace": {"list": ["good", "fine", f"../{OUT}"]}}
+    fixed = [
+        {**each, "feasibleSpace": {"min": "1", "max": "1", "step": "1"}} for each in given["spec"]["parameters"][:2]
+    ]
+    given["spec"]["parameters"] = [*fixed, values]
+    run(given, tmp_path / "a" / "b" / "runs")
+    found = {
+        trial.assignment["opt"]: (trial.state, trial.message) for trial in trials_in(tmp_path / "a" / "b" / "runs")
+    }
+    assert found["good"] == ("Succeeded", "")
+    assert found[f"../{OUT}"][0] == "Failed"
+    assert OUTSIDE in found[f"../{OUT}"][1]
+    assert untouched(victim)
+
+
+def test_no_file_of_the_results_has_a_secret(tmp_path):
+    variables = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+    container = {**sh('test -n "$TOKEN" && test -n "$MORE" && echo loss=1'), "env": variables}
+    options = Options(secrets={"TOKEN": "s3cr3t"}, env={"MORE": "h1dd3n"})
+    run(experiment(container, trials=1), tmp_path, options=options)
+    assert trials_in(tmp_path)[0].state == "Succeeded"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if b"s3cr3t" in path.read_bytes() or b"h1dd3n" in path.read_bytes()] == []

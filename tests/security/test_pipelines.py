@@ -78,3 +78,19 @@ def test_a_large_output_does_not_keep_a_run_from_hearing_ctrl_c(project):
     began = time.monotonic()
     assert runner.wait(30) == 130
     assert time.monotonic() - began < 10
+
+
+def test_no_file_of_a_run_has_a_secret(project, monkeypatch):
+    monkeypatch.setenv("TOKEN", "h1dd3n")
+    secret = {"TOKEN": {"name": "tokens", "key": "a"}}
+    steps = {"a": project.step("a", "assert os.environ['TOKEN'] == 'h1dd3n'", secrets=secret)}
+    assert project.run(project.pipeline(steps)).states == {"a": "Succeeded"}
+    files = [path for path in project.runs.rglob("*") if path.is_file()]
+    assert len(files) > 2
+    assert [path for path in files if b"h1dd3n" in path.read_bytes()] == []
+
+
+def test_names_that_a_step_chooses_are_shown_without_what_a_terminal_obeys(project):
+    body = "[open(Path(given['out']).with_name(f'{n}\\x1b[2J'), 'w').close() for n in range(10, 99)]"
+    run = project.run(project.pipeline({"a": project.step("a", body, outputs={"out": "str"})}))
+    assert "(it wrote 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 79 more)" in run.ends["a"].message

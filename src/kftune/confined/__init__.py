@@ -1,8 +1,8 @@
 """Files below a folder that other programs can write to, such as a trial in a container: no path and no link leads out.
 
 A folder given here is trusted; everything below it is not. Each part of a path is opened on its own and may be no link,
-so that nothing changes between a check and the use. Only regular files are read, without waiting, up to a size, and
-every reader can be told to stop.
+so that nothing changes between a check and the use. Only regular files are read, without waiting and up to a size, and
+Ctrl-C ends every reader.
 """
 
 from __future__ import annotations

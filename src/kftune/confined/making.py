@@ -44,7 +44,7 @@ def write(folder: Path, path: str | PurePath, text: str) -> Path:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=here)
         created = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=here)
-        with os.fdopen(created, "w", encoding="utf-8") as file:
+        with os.fdopen(created, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.write(text)
     return whole
 
@@ -88,6 +88,8 @@ def _empty(top: int, path: Path) -> None:
             if not stat.S_ISDIR(mode):
                 os.unlink(name, dir_fd=top)
                 continue
+            if mode & stat.S_IRWXU != stat.S_IRWXU:
+                os.chmod(name, stat.S_IRWXU, dir_fd=top)  # what is in a read-only folder could not be removed
             inner = open_folder(top, name, path / name)
             try:
                 for each, its_mode in entries(inner):

@@ -1,4 +1,4 @@
-"""Reads files that other programs have written: regular ones, without waiting, up to a size, until told to stop."""
+"""Reads files that other programs have written: regular ones, without waiting, up to a size, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def open_file(
         stop: Asked before each piece whether to read no more.
 
     Raises:
-        ConfinedError: The path leads out or has a link in it, or it is no regular file, or is too large. A read raises
+        ConfinedError: The path leads out or has a link in it, or the file is not regular, or too large. A read raises
             it too, since the file may grow.
         ReadingStoppedError: `stop` said so; a read raises it.
         OSError: It cannot be opened.
@@ -72,7 +72,7 @@ def open_file(
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise ConfinedError(f"{whole} must be a regular file, but is a folder, a FIFO or a device")
+            raise ConfinedError(f"{whole} must be a regular file, but is {_called(found.st_mode)}")
         if found.st_size > most:
             raise _too_large(whole, most)
     except BaseException:
@@ -180,7 +180,7 @@ def check(folder: Path, path: str | PurePath, stop: Callable[[], bool] = never) 
         What it is.
 
     Raises:
-        ConfinedError: It is, or holds, something else than regular files, folders, and links that stay in it.
+        ConfinedError: It is, or holds, a FIFO, socket or device, or a link that leads out of it.
         ReadingStoppedError: `stop` said so.
         FileNotFoundError: There is nothing.
         OSError: It cannot be read.
@@ -197,18 +197,19 @@ def check(folder: Path, path: str | PurePath, stop: Callable[[], bool] = never) 
         if kind == "link":
             _check_link(whole, each)
         elif kind != "file":
-            raise ConfinedError(f"{whole} must hold files and folders, but {each.relative_to(whole)} is {kind}")
+            name = str(each.relative_to(whole))
+            raise ConfinedError(f"{whole} must hold files and folders, but {name!r} is {kind}")
     return "folder"
 
 
 def _check_link(whole: Path, link: Path) -> None:
-    """Refuses a link that leads out of its folder, or would once the folder is somewhere else."""
+    """Refuses a link that leads out of its folder, or would once the folder is moved."""
     target = link.readlink()
     stays = not target.is_absolute() and Path(os.path.realpath(link)).is_relative_to(os.path.realpath(whole))
     if not stays:
         raise ConfinedError(
-            f"links in {whole} must be relative and stay in it, but {link.relative_to(whole)} leads to {str(target)!r}"
-            f"; write the file itself"
+            f"links in {whole} must be relative and stay in it, but {str(link.relative_to(whole))!r} leads to "
+            f"{str(target)!r}; write the file itself"
         )
 
 
@@ -233,8 +234,6 @@ def _content(folder: Path, path: str | PurePath) -> Iterator[tuple[Path, str]]:
 
 
 def _called(mode: int) -> str:
-    if stat.S_ISLNK(mode):
-        return "a link"
-    if stat.S_ISFIFO(mode):
-        return "a FIFO"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+    """Returns a word for what is no regular file."""
+    words = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    return words.get(stat.S_IFMT(mode), "a device")

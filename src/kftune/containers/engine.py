@@ -163,7 +163,7 @@ class ContainerEngine:
         Raises:
             ContainerError: The engine does not answer.
         """
-        done = self._run(["image", "inspect", "--format={{.Id}}", reference], _PATIENCE)
+        done = self._run(["image", "inspect", "--format={{.Id}}", "--", reference], _PATIENCE)
         if done.returncode:
             if "no such image" in done.stderr.lower() or "image not known" in done.stderr.lower():
                 return None

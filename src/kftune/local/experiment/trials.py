@@ -87,13 +87,16 @@ class ExperimentTrials(Trials):
         self._note_what_differs(pod)
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
-        pod = self._pod(trial, assignment)
-        places = self._places(pod, output)
         parent = self.parent_of(trial)
-        if parent is not None:
-            copy_checkpoints(self.folder.output(parent), output)
-        self._make(pod, output, places)
-        return self._start(pod, trial, output, places, gpus)
+        try:
+            pod = self._pod(trial, assignment)
+            places = self._places(pod, output)
+            if parent is not None:
+                copy_checkpoints(self.folder.output(parent), output)
+            self._make(pod, output, places)
+            return self._start(pod, trial, output, places, gpus)
+        except RunError as error:  # the sample could start, so it is due to these values
+            raise ValueError(str(error)) from error
 
     # -- the start record --------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kftune import confined
+from kftune.containers.ending import readable
 from kftune.errors import RunError
 from kftune.files import digest_of
 from kftune.pipeline import Output
@@ -21,6 +22,7 @@ from kftune.spec.part import PartError
 _LONGEST_TEXT = 1 << 20
 _LARGEST_FILE = 1 << 40  # a file with holes may claim more than any disk holds
 _SHOWN = 80
+_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,9 @@ def collect(
     for name, output in outputs.items():
         path = folder / name
         if not os.path.lexists(path):
-            there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
             raise RunError(
                 f"exit code 0, but the output {name} is missing: a step writes it to the path that --{name}= gives "
-                f"(it wrote {there})"
+                f"(it wrote {_names_in(folder)})"
             )
         kind = confined.check(folder, name, stop)
         if is_artifact(output.type):
@@ -84,6 +85,13 @@ def collect(
             text = _read(name, output.type, folder, kind)
             made[name] = Made(output.type, path, _value_of(text, name, output.type), text=text)
     return made
+
+
+def _names_in(folder: Path) -> str:
+    """Returns names that a step has chosen, for a message."""
+    names = sorted(entry.name for entry in folder.iterdir())
+    shown = ", ".join(readable(os.fsencode(name)) for name in names[:_NAMES_SHOWN]) or "nothing"
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
 
 
 def _read(name: str, wanted: str, folder: Path, kind: str) -> str:
