@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from kftune.confined import share
-from kftune.containers import find_engine, how_it_ended, open_to_containers
+from kftune.containers import ContainerRun, find_engine, how_it_ended, open_to_containers
 from kftune.containers.variables import split, unnamed_file
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
@@ -234,22 +234,35 @@ class ContainerRunner(ProcessRunner):
         env = {**start.env, **start.secrets}
         variables = split(env)
         container = replace(start, image=image, user=_user(start), env=env, inherited=[*variables.environment])
-        with unnamed_file(variables.file) as (descriptor, file):
+        return TrialProcess(
+            [self._engine.program],
+            executable=self._engine.program,
+            env={**self._outside, **variables.environment, start.mark[0]: start.mark[1]},
+            cwd=start.cwd,
+            log=start.log,
+            feed=feed,
+            timeout=start.timeout,
+            grace=start.grace,
+            clean_up=lambda: self._clean_up(start),
+            explain=lambda code: how_it_ended(code, container).text,
+            endings=PASSED_ON,
+            start=partial(self._spawn_client, container, variables.file),
+        )
+
+    def _spawn_client(
+        self,
+        container: ContainerRun,
+        variables: bytes,
+        program: Sequence[str],
+        executable: str,
+        env: Mapping[str, str],
+        cwd: Path,
+        output: int,
+    ) -> Spawned:
+        """Starts the engine's client, which reads the variables from a file that only it can open."""
+        with unnamed_file(variables) as (descriptor, file):
             argv = self._engine.run_argv(container, file)
-            return TrialProcess(
-                argv,
-                executable=argv[0],
-                env={**self._outside, **variables.environment, start.mark[0]: start.mark[1]},
-                cwd=start.cwd,
-                log=start.log,
-                feed=feed,
-                timeout=start.timeout,
-                grace=start.grace,
-                clean_up=lambda: self._clean_up(start),
-                explain=lambda code: how_it_ended(code, container).text,
-                endings=PASSED_ON,
-                start=partial(spawn, keeps=(descriptor,)),
-            )
+            return spawn(argv, executable, env, cwd, output, keeps=(descriptor,))
 
     def _remove_containers(self, labels: Mapping[str, str]) -> None:
         self._engine.remove(*self._engine.leftovers(labels))
