@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from container_engine import IMAGE, ended, needed_engine, python
 from local_experiment import collected, experiment, run, sh
 from local_pipeline import Project
@@ -58,7 +59,14 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize(("plant", "kind"), PLANTS.values(), ids=PLANTS.keys())
+def _plant(name: str) -> ParameterSet:
+    """One of each kind is in the default run."""
+    return pytest.param(
+        *PLANTS[name], id=name, marks=() if name in ("text link", "link inside") else pytest.mark.nightly
+    )
+
+
+@pytest.mark.parametrize(("plant", "kind"), [_plant(name) for name in PLANTS])
 def test_a_container_hands_on_no_file_of_this_machine(engine, tmp_path, victim, plant, kind):
     project = Project(tmp_path)
     script = plant.replace("$VICTIM", str(victim))
@@ -82,7 +90,10 @@ def test_a_container_hands_on_no_file_of_this_machine(engine, tmp_path, victim, 
     assert HIDDEN not in run.ends["a"].message
 
 
-@pytest.mark.parametrize("plant", ["ln -s $VICTIM/secret.txt /logs/m.log", "mkfifo /logs/m.log"])
+_FIFO = pytest.param("mkfifo /logs/m.log", marks=pytest.mark.nightly)
+
+
+@pytest.mark.parametrize("plant", ["ln -s $VICTIM/secret.txt /logs/m.log", _FIFO])
 def test_a_container_s_metrics_are_no_file_of_this_machine(engine, tmp_path, victim, plant):
     (victim / "secret.txt").write_text("loss=0.125\n")
     trial = one_trial(plant.replace("$VICTIM", str(victim)), tmp_path / "runs", metricsCollectorSpec=FILE)

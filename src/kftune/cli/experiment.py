@@ -44,6 +44,10 @@ def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tup
     from kftune.local.experiment import Options, run_experiment
     from kftune.results import slug
 
+    if arguments.network is not None and arguments.runtime != "container":
+        raise UsageError(
+            "--network is for trials in containers, as processes they have that of this machine; add --runtime container"
+        )
     chosen = choose(arguments.file, arguments.name, arguments.settings)
     folder = new_results(arguments.dir, arguments.file, slug(str(chosen.value["metadata"]["name"])))
     options = Options(

@@ -81,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="variable here that gives trials the value of the same name from a Secret or the node",
+        help="variable of the environment here for all trials, such as one from a Secret",
     )
     experiment.add_argument(
         "--network",

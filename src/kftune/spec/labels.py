@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from kftune.katib.go.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN
+from kftune.katib.go.names import CONFIG_KEY, DNS_LABEL, LABEL_VALUE, SUBDOMAIN
 from kftune.spec.quantities import EnvText
 
 
@@ -43,11 +43,11 @@ LabelKey = Annotated[str, _KEY]
 LabelValue = Annotated[str, _VALUE]
 LabelText = Annotated[EnvText, _VALUE]
 """A label value that may also be written as a number or boolean."""
-# Source: Kubernetes, IsConfigMapKey; the keys of Secrets follow the same rule.
 DataKey = Annotated[
     str,
     matching(
-        r"(?!\.\.?\Z)[-._a-zA-Z0-9]{1,253}", "a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.'"
+        CONFIG_KEY.pattern,
+        "a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.', with no '..' at its start",
     ),
 ]
 DnsLabel = Annotated[

@@ -270,8 +270,6 @@ class Known(NamedTuple):
 
     given: Mapping[str, str]
     """Variables that the user gave; they replace all others."""
-    secrets: Mapping[str, str]
-    """Variables of kftune that the user lets the container have; no other one is read."""
     config_maps: Mapping[str, Mapping[str, str]]
     """Name -> data, of the Experiment's namespace."""
     fields: Mapping[str, str]
@@ -333,8 +331,6 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
     data = known.config_maps.get(str(reference.get("name")), {})
     if reference.get("key") in data:
         return data[str(reference["key"])]
-    if name in known.secrets:
-        return known.secrets[name]
     if any(as_map(part).get("optional") for part in source.values()):
         return None
     what = next(iter(source), "nothing")

@@ -19,7 +19,7 @@ class Options(NamedTuple):
     env: Mapping[str, str] = {}
     """Variables for every trial; they replace those of the template."""
     secrets: Mapping[str, str] = {}
-    """Variables for those of the template that come from a Secret or the node; no others are read here."""
+    """Variables of this process for every trial, as `env`; no others are read for the template."""
     network: Network = "none"
     """What trials in containers see of the network."""
     mounts: Mapping[str, Path] = {}

@@ -130,7 +130,7 @@ class ExperimentTrials(Trials):
             "metadata.namespace": self._template.namespace,
             "metadata.labels['katib.kubeflow.org/trial']": trial,
         }
-        return Known(self._options.env, self._options.secrets, self._template.config_maps, fields)
+        return Known({**self._options.secrets, **self._options.env}, self._template.config_maps, fields)
 
     def _in_process(
         self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
@@ -287,7 +287,7 @@ class ExperimentTrials(Trials):
             here = f"each trial is one {self.runner.runtime} here"
             self.notes.append(f"{here}; on a cluster it is several: {pod.replicas}")
         for source in unknown_sources(pod, self._known("sample")):
-            self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
+            self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --secret")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:
