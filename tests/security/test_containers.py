@@ -180,6 +180,14 @@ def test_a_preloaded_library_is_loaded_in_no_process_of_this_machine(engine, tmp
     assert trial.state == "Succeeded"
 
 
+def test_no_other_user_reaches_what_a_trial_of_root_leaves(engine, tmp_path):
+    script = "cp /bin/sh $KFTUNE_OUTPUT_DIR/sh; chmod 4777 $KFTUNE_OUTPUT_DIR/sh; echo loss=1"
+    trial = one_trial(script, tmp_path, container={"securityContext": {"runAsUser": 0}})
+    assert trial.state == "Succeeded"
+    assert (tmp_path / "trials" / trial.name / "sh").stat().st_mode & stat.S_ISUID
+    assert stat.S_IMODE((tmp_path / "trials").stat().st_mode) == 0o700
+
+
 @pytest.mark.parametrize("network", ["none", "default"])
 def test_a_trial_has_a_network_only_if_the_user_asks(engine, tmp_path, network):
     script = "ls /sys/class/net | tr '\\n' ' '; echo loss=1"

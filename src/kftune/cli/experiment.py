@@ -46,7 +46,7 @@ def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tup
 
     if arguments.network is not None and arguments.runtime != "container":
         raise UsageError(
-            "--network is for trials in containers, as processes they have that of this machine; add --runtime container"
+            "--network is for trials in containers; processes have that of this machine (add --runtime container)"
         )
     chosen = choose(arguments.file, arguments.name, arguments.settings)
     folder = new_results(arguments.dir, arguments.file, slug(str(chosen.value["metadata"]["name"])))

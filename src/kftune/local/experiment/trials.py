@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -94,6 +95,9 @@ class ExperimentTrials(Trials):
             if parent is not None:
                 copy_checkpoints(self.folder.output(parent), output)
             self._make(pod, output, places)
+            if self._options.runtime == "container":
+                # What is below is open to all, and an image that runs as root may leave programs with root's rights.
+                self.folder.outputs.chmod(stat.S_IRWXU)
             return self._start(pod, trial, output, places, gpus)
         except RunError as error:  # the sample could start, so it is due to these values
             raise ValueError(str(error)) from error
