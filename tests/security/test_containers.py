@@ -110,6 +110,8 @@ def test_a_link_over_the_folder_of_the_metrics_is_not_followed(engine, tmp_path,
 
 
 ODD = {
+    "SSH_PRIVATE_KEY": "-----BEGIN-----\nx\n",
+    "GOOGLE_CREDENTIALS": '{"type": "service_account"}',
     "TOKEN": "https://user:s3cr3t@host/x?a=b&c=d",
     "QUOTED": "\"a\" 'b' `c`",
     "JSON": '{"a": ["b # c", "$HOME \\\\ d"]}',

@@ -2,7 +2,7 @@
 
 A folder given here is trusted; everything below it is not. Each part of a path is opened on its own and may be no link,
 so that nothing changes between a check and the use. Only regular files are read, without waiting and up to a size, and
-Ctrl-C ends every reader.
+Ctrl-C can end each reader.
 """
 
 from __future__ import annotations

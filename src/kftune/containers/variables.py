@@ -20,13 +20,14 @@ from kftune.errors import ContainerError
 # The engines read a line of 64 KiB at most. Versions of podman differ in what they make of quotes, # and $.
 _PLAIN = re.compile(r"(?:[^\s\"'`\\#$\0](?:[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029\"'`\\#$\0]*[^\s\"'`\\#$\0])?)?")
 _LONGEST_LINE = 60_000
-# Variables that the dynamic linker, Go, a shell, or a part of docker and podman reads.
+# Variables that the dynamic linker, the C library, Go, a shell, or a part of docker and podman reads.
 _OF_ENGINES = re.compile(
-    r"(?i)(?:_?LD_|GLIBC_|MALLOC_|DYLD_|GCONV_|LC_|XDG_|GO|SSL_|GIT_|SSH_|GPG|GNUPG|DBUS_|SYSTEMD_|LISTEN_|NOTIFY_|RUST|BASH"
-    r"|PYTHON|PERL|_?CONTAINER|_?DOCKER|COMPOSE_|BUILD|MOBY|PODMAN|REGISTRY_|STORAGE_|LIBPOD|_?OCI_|CONMON|CRUN|RUNC|CNI_"
-    r"|NETAVARK|AARDVARK|NVIDIA_|CDI_|FUSE|KUBE|WINDIR|SYSTEM|RESOLV|RES_OPTIONS|LOCALDOMAIN|HOSTALIASES|NLSPATH|LOCPATH"
-    r"|PATH$|HOME$|USER$|LOGNAME$|SHELL$|TMP|TEMP|TERM|TZ|LANG|ENV$|IFS$|PS4$|CDPATH$|EDITOR$|PAGER$|PWD$|OLDPWD$"
-    r"|.*_PROXY$).*"
+    r"(?i)(?:_?LD_|DYLD_|GLIBC_|MALLOC_|GCONV_|LC_|BASH|PYTHON|PERL|RUST_|XDG_|DBUS_|SYSTEMD_|FUSE_|NVIDIA_|CDI_|CNI_"
+    r"|_?CONTAINER|_?DOCKER|_?OCI_|BUILDAH|BUILDKIT|MOBY|PODMAN|LIBPOD|CONMON|CRUN|RUNC|NETAVARK|AARDVARK).*"
+    r"|GO(?:DEBUG|GC|MAXPROCS|MEMLIMIT|TRACEBACK|ROOT|COVERDIR|EXPERIMENT|FIPS140)|SSL_CERT_(?:FILE|DIR)|GNUPGHOME"
+    r"|SSH_(?:ASKPASS|AUTH_SOCK).*|REGISTR(?:Y_AUTH_FILE|IES_CONFIG_PATH)|STORAGE_(?:DRIVER|OPTS|CONF)|LISTEN_(?:FD|PID).*"
+    r"|NOTIFY_SOCKET|KUBECONFIG|RES_OPTIONS|LOCALDOMAIN|HOSTALIASES|NLSPATH|LOCPATH|(?:OLD)?PWD|PATH|HOME|USER|LOGNAME"
+    r"|SHELL|ENV|IFS|PS4|CDPATH|EDITOR|PAGER|TMP|TEMP|TMPDIR|TERM|TERMINFO|TERMCAP|TZ|TZDIR|LANG|LANGUAGE|.*_PROXY"
 )
 
 
@@ -80,15 +81,9 @@ def unnamed_file(content: bytes) -> Iterator[tuple[int, str]]:
     Args:
         content: What is in it.
     """
-    with tempfile.TemporaryFile() as on_disk:
-        in_memory = os.memfd_create("variables") if hasattr(os, "memfd_create") else None
-        descriptor = on_disk.fileno() if in_memory is None else in_memory
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            yield descriptor, f"/dev/fd/{descriptor}"
-        finally:
-            if in_memory is not None:
-                os.close(in_memory)
+    in_memory = hasattr(os, "memfd_create")
+    with os.fdopen(os.memfd_create("variables"), "w+b") if in_memory else tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        file.seek(0)
+        yield file.fileno(), f"/dev/fd/{file.fileno()}"

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from kftune import confined
-from kftune.errors import ReadingStoppedError
+from kftune.errors import ConfinedError, ReadingStoppedError
 from kftune.katib.trial import event_files
 from kftune.katib.trial.collector import Row
 from kftune.katib.trial.stopping import StopRule
@@ -47,10 +47,10 @@ class FileReader(LinesReader):
                     names += self._lines(chunk)
                     if time.monotonic() > until:
                         return names, True
-        except FileNotFoundError:
-            pass
-        except OSError as error:
+        except ConfinedError as error:
             self._failure = self._failure or str(error)
+        except OSError:
+            pass  # it is not there yet, or cannot be read yet
         return names, False
 
     def _read_rest(self) -> None:
@@ -81,8 +81,14 @@ class FileReader(LinesReader):
         return ""
 
     def _is_marked(self) -> bool:
-        marks = (each for each in confined.files(self._output, self._path.parent) if each.name.endswith(".pid"))
-        return any(self._text(mark) == b"completed" for mark in marks)
+        folder = self._path.parent
+        try:
+            marks = [
+                each for each in confined.files(self._output, folder) if each.match("*.pid") and each.parent == folder
+            ]
+        except OSError:
+            return False
+        return any(self._text(mark) == b"completed" for mark in found if mark.suffix == ".pid")
 
     def _text(self, mark: Path) -> bytes:
         return (confined.end_of(self._output, mark, _LONGEST_MARK) or b"").strip()

@@ -69,10 +69,11 @@ def metrics_of(spec: Mapping[str, Any]) -> Metrics:
         raise RunError(f"the collector {kind} is not run locally: {_NOT_HERE[kind]}")
     source = collecting.get("source") or {}
     place = source.get("fileSystemPath") or {}
-    if ".." in place.get("path", "").split("/"):
+    path = place.get("path", "") if kind in ("File", "TensorFlowEvent") else ""
+    if ".." in path.split("/"):
         raise RunError(
-            f"the collector's path must be without '..' to stand for a file of the trial, but is {place['path']!r}; "
-            f"give the path that it leads to"
+            f"the collector's path must be without '..' to stand for a file of the trial, but is {path!r}; give the "
+            f"path that it leads to"
         )
     name = objective["objectiveMetricName"]
     return Metrics(
@@ -83,6 +84,6 @@ def metrics_of(spec: Mapping[str, Any]) -> Metrics:
         strategies={each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())},
         filters=tuple((source.get("filter") or {}).get("metricsFormat", ())) if kind in ("StdOut", "File") else (),
         format=place.get("format") or "TEXT" if kind == "File" else "TEXT",
-        path=place.get("path", "") if kind in ("File", "TensorFlowEvent") else "",
+        path=path,
         is_folder=kind == "TensorFlowEvent",
     )
