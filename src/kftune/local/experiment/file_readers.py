@@ -88,7 +88,7 @@ class FileReader(LinesReader):
             ]
         except OSError:
             return False
-        return any(self._text(mark) == b"completed" for mark in found if mark.suffix == ".pid")
+        return any(self._text(mark) == b"completed" for mark in marks)
 
     def _text(self, mark: Path) -> bytes:
         return (confined.end_of(self._output, mark, _LONGEST_MARK) or b"").strip()
