@@ -162,7 +162,7 @@ def test_event_files_are_regular_files_of_the_trial(tmp_path, victim, plant):
 def test_a_mark_of_completion_is_a_regular_file(tmp_path):
     script = "mkfifo $KFTUNE_OUTPUT_DIR/files/var/log/katib/1.pid; echo loss=1"
     run(experiment(sh(script), trials=1), tmp_path, options=Options(strict_wrapper=True))
-    assert trials_in(tmp_path)[0].state in ("Succeeded", "Failed")
+    assert trials_in(tmp_path)[0].state == "Succeeded", "the shell line has left a mark of its own"
 
 
 @pytest.mark.parametrize("target", ["/etc", "../../../victim"])
