@@ -176,6 +176,14 @@ class CommitError(KftuneError):
     """Git refuses, or the file is in no state to be committed."""
 
 
+class ConfinedError(KftuneError, OSError):
+    """A path, or a file that another program has written, that leads out of its folder or cannot be read safely."""
+
+
+class ReadingStoppedError(ConfinedError):
+    """A file was not read to its end, since the user asked for the end of the run."""
+
+
 class RunError(KftuneError):
     """The local run cannot start or continue."""
 

@@ -6,8 +6,9 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
@@ -139,17 +140,26 @@ def _inside(name: str) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
-def digest_of(path: Path) -> str:
-    """Returns a SHA-256 of a file's content, or of the names, files and links in a folder."""
+def _open(path: Path) -> BufferedReader:
+    return path.open("rb")
+
+
+def digest_of(path: Path, opened: Callable[[Path], BufferedReader] = _open) -> str:
+    """Returns a SHA-256 of a file's content, or of the names, files and links in a folder.
+
+    Args:
+        path: The file or folder.
+        opened: Opens a file for reading.
+    """
     if path.is_dir():
         hashed = hashlib.sha256(b"folder\0")
         for inner in _sorted(path):
             kind = b"link" if inner.is_symlink() else b"folder" if inner.is_dir() else b"file"
             content = os.fsencode(inner.readlink()) if kind == b"link" else b""
-            content = _file_digest(inner) if kind == b"file" else content
+            content = _file_digest(inner, opened) if kind == b"file" else content
             hashed.update(b"\0".join((kind, os.fsencode(inner.relative_to(path)), content, b"")))
         return hashed.hexdigest()
-    return _file_digest(path).decode()
+    return _file_digest(path, opened).decode()
 
 
 def _sorted(folder: Path) -> Iterator[Path]:
@@ -159,6 +169,6 @@ def _sorted(folder: Path) -> Iterator[Path]:
             yield from _sorted(inner)
 
 
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _file_digest(path: Path, opened: Callable[[Path], BufferedReader]) -> bytes:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest().encode()

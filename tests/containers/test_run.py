@@ -89,7 +89,7 @@ def test_env_secrets_folders_scratch_and_working_dir_arrive(engine, tmp_path):
     container = python(
         code,
         env={"MODE": "a=b 'c'\n$d"},
-        secrets=["SECRET"],
+        inherited=["SECRET"],
         working_dir="/usr/local",
         folders=[Folder(readable, "/in", read_only=True), Folder(written, "/out")],
         scratch=[Scratch("/scratch", size=2**20)],
@@ -224,7 +224,7 @@ def test_docker_s_client_takes_the_same_options(docker_client, tmp_path):
         "import os, pathlib; pathlib.Path('/out/made').write_text(os.environ['SECRET']); print(os.getuid())",
         folders=[Folder(written, "/out")],
         scratch=[Scratch("/scratch", size=2**20)],
-        secrets=["SECRET"],
+        inherited=["SECRET"],
         user=user,
         memory=2**28,
         cpus=1,

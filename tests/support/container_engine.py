@@ -11,14 +11,17 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from local_study import wait_until
 
 from kftune.containers import ContainerEngine, ContainerRun, find_engine
+from kftune.containers.variables import split, unnamed_file
 from kftune.errors import ContainerError
-from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.process import TrialProcess, spawn
 from kftune.local.processes.start import LABEL_OF_RUN
 
 # Any image with Python; tests never pull it.
@@ -80,17 +83,21 @@ def started(
 ) -> tuple[TrialProcess, list[bytes]]:
     """A container started as kftune.local starts any command, and its output as it comes."""
     output: list[bytes] = []
-    argv = engine.run_argv(container)
-    process = TrialProcess(
-        argv,
-        executable=argv[0],
-        env={**os.environ, "SECRET": "hush"},
-        cwd=folder,
-        log=folder / f"{container.name}.log",
-        feed=output.append,
-        clean_up=lambda: engine.remove(container.name),
-        **rest,  # type: ignore[arg-type]
-    )
+    variables = split(container.env)
+    container = replace(container, inherited=[*container.inherited, *variables.environment])
+    with unnamed_file(variables.file) as (descriptor, path):
+        argv = engine.run_argv(container, path)
+        process = TrialProcess(
+            argv,
+            executable=argv[0],
+            env={**os.environ, **variables.environment, "SECRET": "hush"},
+            cwd=folder,
+            log=folder / f"{container.name}.log",
+            feed=output.append,
+            clean_up=lambda: engine.remove(container.name),
+            start=partial(spawn, keeps=(descriptor,)),
+            **rest,  # type: ignore[arg-type]
+        )
     return process, output
 
 

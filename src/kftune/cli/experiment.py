@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,10 +21,12 @@ from kftune.lint.sources import Document, SourceText, decoded, documents
 from kftune.spec.kind import kind_of
 
 if TYPE_CHECKING:
+    from kftune.containers import Network
     from kftune.local.study.events import OnEvent
 
 EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
 """The keys of an Experiment's spec that a run can change."""
+_NETWORKS: Mapping[str, Network] = {"none": "none", "engine": "default", "host": "host"}
 _REPORTED = ("fails", "hangs", "wrong")
 _REFUSED_SETTING = "KT268"
 
@@ -41,11 +44,17 @@ def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tup
     from kftune.local.experiment import Options, run_experiment
     from kftune.results import slug
 
+    if arguments.network is not None and arguments.runtime != "container":
+        raise UsageError(
+            "--network is for trials in containers; processes have that of this machine (add --runtime container)"
+        )
     chosen = choose(arguments.file, arguments.name, arguments.settings)
     folder = new_results(arguments.dir, arguments.file, slug(str(chosen.value["metadata"]["name"])))
     options = Options(
         runtime=arguments.runtime or "process",
         env=variables(arguments.env),
+        secrets=secrets(arguments.secret),
+        network=_NETWORKS[arguments.network or "none"],
         mounts=mounts(arguments.mount),
         working_dir=arguments.working_dir and arguments.working_dir.resolve(),
         strict_wrapper=arguments.strict_wrapper,
@@ -188,6 +197,23 @@ def variables(given: list[str]) -> dict[str, str]:
             raise UsageError(f"--env takes NAME=VALUE, but got {text!r}")
         found[name] = value
     return found
+
+
+def secrets(given: list[str]) -> dict[str, str]:
+    """Returns variables of this process as a mapping.
+
+    Args:
+        given: Their names.
+
+    Raises:
+        UsageError: One is not set, or is no name.
+    """
+    for name in given:
+        if "=" in name:  # its value would be in the list of processes
+            raise UsageError("--secret takes the name of a variable, and its value from the environment; give no value")
+        if name not in os.environ:
+            raise UsageError(f"--secret takes the name of a variable, but {name} is not set; export {name}=...")
+    return {name: os.environ[name] for name in given}
 
 
 def mounts(given: list[str]) -> dict[str, Path]:

@@ -36,7 +36,10 @@ _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
     **dict.fromkeys(("baseline", "baseline_from", "at", "map", "start_from", "entity"), ("study",)),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
-    **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
+    **dict.fromkeys(
+        ("name", "seed", "env", "secret", "network", "mount", "working_dir", "as_katib", "strict_wrapper"),
+        ("Experiment",),
+    ),
 }
 
 # Options without a key of a file that means the same -> what to do in a file of another kind.
@@ -83,6 +86,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     experiment.add_argument("--name", help="which Experiment, if the file has several")
     experiment.add_argument("--seed", type=int, help="seed, in place of the setting random_state")
     experiment.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="variable for all trials")
+    experiment.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="variable of the environment here for all trials, such as one from a Secret",
+    )
+    experiment.add_argument(
+        "--network",
+        choices=["none", "engine", "host"],
+        help="network of trials in containers: that of the container engine, or of this machine (default: none)",
+    )
     experiment.add_argument(
         "--mount", action="append", default=[], metavar="VOLUME=PATH", help="local path of a volume, or of /PATH"
     )

@@ -21,6 +21,10 @@ IMAGE_USER = 10001
 
 # Both engines take these names for containers; volumes and labels follow the same rule here.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+# podman takes these for files of this machine, or for images of other stores on it; see containers-transports(5).
+_NOT_OF_REGISTRY = re.compile(
+    r"(?:atomic|containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif|tarball):|docker://|[-./~]"
+)
 # podman reads `NAME*` as every variable that starts so.
 _VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 
@@ -64,8 +68,8 @@ class ContainerRun:
         name: Its name, which no other container here may have.
         command: Program and first arguments in place of the image's ENTRYPOINT; empty leaves that.
         args: Arguments in place of the image's CMD. As in a pod, a command without args runs without the image's CMD.
-        env: Variables. Nothing secret: every user of this machine can read them in the command line.
-        secrets: Names of variables that get their value from the environment of the process that runs the argv.
+        env: Variables; their values go into a file, see `kftune.containers.variables`.
+        inherited: Names of variables that get their value from the environment of the process that runs the argv.
         working_dir: Working folder; None leaves the image's.
         folders: Files and folders of this machine that it sees.
         scratch: Empty folders in memory. /tmp is one even when it is not listed.
@@ -87,7 +91,7 @@ class ContainerRun:
     command: Sequence[str] = ()
     args: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    secrets: Collection[str] = ()
+    inherited: Collection[str] = ()
     working_dir: str | None = None
     folders: Sequence[Folder] = ()
     scratch: Sequence[Scratch] = ()
@@ -109,11 +113,11 @@ class ContainerRun:
         Raises:
             ContainerError: A part of it is invalid.
         """
-        if not self.image or self.image.startswith("-"):
+        if not self.image or _NOT_OF_REGISTRY.match(self.image):
             raise ContainerError(f"a container needs an image such as localhost/train:1, but got {self.image!r}")
         if _NAME.fullmatch(self.name) is None:
             raise ContainerError(f"a container's name is letters, digits, '_', '.' and '-', but got {self.name!r}")
-        for variable in (*self.env, *self.secrets):
+        for variable in (*self.env, *self.inherited):
             if _VARIABLE.fullmatch(variable) is None:
                 raise ContainerError(f"a variable's name is letters, digits, '_', '.' and '-', but got {variable!r}")
         for folder in self.folders:
@@ -136,9 +140,11 @@ class ContainerRun:
 
 def _check_target(target: str) -> None:
     """Rejects what `--tmpfs` cannot express."""
-    if not target.startswith("/") or target == "/" or any(character in target for character in ":,\n\0"):
+    odd = any(character in target for character in ":,\n\r\0") or ".." in target.split("/")
+    if not target.startswith("/") or not target.strip("/") or odd:
         raise ContainerError(
-            f"a mount's target must be an absolute path below / without ':', ',' or line breaks, but got {target!r}"
+            f"a mount's target must be an absolute path below / without ':', ',' or line breaks, and without '..', but "
+            f"got {target!r}"
         )
 
 
@@ -154,5 +160,5 @@ def open_to_containers(folder: Path) -> tuple[int, int]:
     user, group = os.getuid(), os.getgid()
     if user != 0:
         return user, group
-    os.chown(folder, IMAGE_USER, IMAGE_USER)
+    os.chown(folder, IMAGE_USER, IMAGE_USER, follow_symlinks=False)
     return IMAGE_USER, IMAGE_USER

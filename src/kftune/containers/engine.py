@@ -43,18 +43,25 @@ class ContainerEngine:
     kind: Kind
     rootless: bool = False
 
-    def run_argv(self, container: ContainerRun) -> list[str]:
+    def run_argv(self, container: ContainerRun, env_file: str = "") -> list[str]:
         """Returns the command that runs a container in the foreground and removes it at its end.
 
-        It reads the values of `ContainerRun.secrets`, and the engine's settings, from its environment.
+        It reads the values of `ContainerRun.inherited`, and the engine's settings, from its environment.
+
+        Args:
+            container: The container.
+            env_file: A file with the variables in `env`; see `kftune.containers.variables`.
 
         Raises:
-            ContainerError: A part of the record is invalid.
+            ContainerError: A part of the record is invalid, or it has variables and no file for them.
         """
         container.check()
-        return [self.program, "run", "--rm", *self._options(container), container.image, *_after_image(container)]
+        if container.env and not env_file:
+            raise ContainerError("the variables of a container are given in a file, never on the command line")
+        options = self._options(container, env_file if container.env else "")
+        return [self.program, "run", "--rm", *options, container.image, *_after_image(container)]
 
-    def _options(self, container: ContainerRun) -> Iterator[str]:
+    def _options(self, container: ContainerRun, env_file: str) -> Iterator[str]:
         yield f"--name={container.name}"
         yield f"--pull={'missing' if container.pull else 'never'}"
         yield from (f"--label={key}={value}" for key, value in container.labels.items())
@@ -63,10 +70,13 @@ class ContainerEngine:
         yield from self._user(container)
         if container.network != "default":
             yield f"--network={container.network}"
+        if container.network == "none" and self.kind == "podman":
+            yield "--http-proxy=false"  # podman gives this machine's proxies, and their passwords, to every container
         yield from _limits(container)
         yield from _files(container)
-        yield from (f"--env={name}={value}" for name, value in container.env.items())
-        yield from (f"--env={name}" for name in container.secrets)
+        if env_file:
+            yield f"--env-file={env_file}"
+        yield from (f"--env={name}" for name in container.inherited)
         yield from self._gpus(container.gpus or ())
         if container.working_dir is not None:
             yield f"--workdir={container.working_dir}"
@@ -153,7 +163,7 @@ class ContainerEngine:
         Raises:
             ContainerError: The engine does not answer.
         """
-        done = self._run(["image", "inspect", "--format={{.Id}}", reference], _PATIENCE)
+        done = self._run(["image", "inspect", "--format={{.Id}}", "--", reference], _PATIENCE)
         if done.returncode:
             if "no such image" in done.stderr.lower() or "image not known" in done.stderr.lower():
                 return None

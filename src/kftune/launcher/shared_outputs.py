@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kftune import confined
 from kftune.errors import ClusterError
 
 # The launcher and the pods of the job may run as different users.
@@ -64,22 +65,28 @@ class SharedOutputs:
 
         Raises:
             ClusterError: One was not written.
+            ConfinedError: One is, or holds, a link that leads out of it, or another kind of file.
             OSError: One cannot be read or written.
         """
         for name, target in self._targets.items():
-            source = self._folder / name
-            if not source.exists():
+            try:
+                kind = confined.check(self._folder, name)
+            except FileNotFoundError as error:
                 if name in self._optional:
                     continue
                 raise ClusterError(
                     f"the job has succeeded, but nothing wrote its output {name}; the process of rank 0 has to write "
                     f"it to the path that it gets in --{name}"
-                )
+                ) from error
             Path(target).parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(source, target)
+            if kind == "folder":
+                shutil.copytree(self._folder / name, target, symlinks=True, dirs_exist_ok=True)
+                continue
+            with (
+                confined.open_file(self._folder, name, most=confined.ANY_SIZE) as source,
+                Path(target).open("wb") as copy,
+            ):
+                shutil.copyfileobj(source, copy)
 
     def remove(self) -> None:
         """Removes them from the volume. What cannot be removed stays, and the log says so."""

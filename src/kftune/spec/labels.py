@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from kftune.katib.go.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN
+from kftune.katib.go.names import CONFIG_KEY, DNS_LABEL, LABEL_VALUE, SUBDOMAIN
 from kftune.spec.quantities import EnvText
 
 
@@ -64,12 +64,11 @@ def label_value(text: str) -> str:
     similar = _OUTSIDE.sub("-", text).strip("-_.")[: _LONGEST_VALUE - _HASH_LENGTH - 1].rstrip("-_.")
     return f"{similar}-{mark}" if similar else mark
 
-
-# Source: Kubernetes, IsConfigMapKey; the keys of Secrets follow the same rule.
 DataKey = Annotated[
     str,
     matching(
-        r"(?!\.\.?\Z)[-._a-zA-Z0-9]{1,253}", "a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.'"
+        CONFIG_KEY.pattern,
+        "a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.', with no '..' at its start",
     ),
 ]
 DnsLabel = Annotated[

@@ -39,15 +39,14 @@ def one_trial(container: dict[str, Any], folder: Path, **parts: Any) -> Trial:
     return trial
 
 
-def test_a_trial_runs_in_its_image_with_its_limits_and_variables(engine, tmp_path, monkeypatch):
-    monkeypatch.setenv("TOKEN", "from here")
+def test_a_trial_runs_in_its_image_with_its_limits_and_variables(engine, tmp_path):
     script = """
     echo "$KATIB_TRIAL_NAME $LR $TOKEN $(cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null)"
     echo "$UNITS" > $KFTUNE_OUTPUT_DIR/units; touch /tmp/x; ls /root > /dev/null; echo loss=0.5
     """.strip()
     token = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
     container = {**sh(script), "env": [token], "resources": {"limits": {"cpu": "500m", "memory": "64Mi"}}}
-    trial = one_trial(container, tmp_path)
+    trial = one_trial(container, tmp_path, options=Options(secrets={"TOKEN": "from here"}))
     assert trial.state == "Succeeded", trial.message
     first = log_of(tmp_path, trial).splitlines()[0]
     assert first.startswith(f"small-0001 {trial.assignment['lr']} from here")
@@ -97,7 +96,10 @@ host, port = os.environ["KATIB_DB_MANAGER_ADDRESS"].split(":")
 socket.create_connection((host, int(port)), 5).close()
 print("reached", "sitecustomize" in sys.modules, os.environ["KATIB_NAMESPACE"])
 """
-    trial = one_trial(python(script), tmp_path, metricsCollectorSpec=collected("Push"))
+    with pytest.raises(RunError, match=r"a container does not see; give it, if you trust the image \(--network host\)"):
+        one_trial(python(script), tmp_path / "refused", metricsCollectorSpec=collected("Push"))
+    options = Options(network="host")
+    trial = one_trial(python(script), tmp_path, options=options, metricsCollectorSpec=collected("Push"))
     assert log_of(tmp_path, trial) == "reached True team-a\n"
     assert trial.state == "MetricsUnavailable"
 

@@ -26,11 +26,18 @@ QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 """The name of a label's or annotation's key, after its prefix; at most 63 characters."""
 LABEL_VALUE = re.compile(rf"(?:{QUALIFIED.pattern})?")
 """The value of a label; at most 63 characters."""
+CONFIG_KEY = re.compile(r"(?!\.(?:\.|\Z))[-._a-zA-Z0-9]{1,253}")
+"""A key of a ConfigMap or Secret."""
 IMAGE = (
     rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
 """The text of a regex for an image's registry, name and tag, without a digest; compiling it takes long."""
+
+
+def is_config_key(name: str) -> bool:
+    """Returns whether a ConfigMap or Secret can have the key."""
+    return CONFIG_KEY.fullmatch(name) is not None
 
 
 def is_dns_label(name: str) -> bool:

@@ -172,7 +172,8 @@ def _is_address(value: str) -> bool:
     return True
 
 
-def _is_below(value: str) -> bool:
+def is_below(value: str) -> bool:
+    """Returns whether a subPath stays in its volume."""
     return not value.startswith("/") and _stays(value)
 
 
@@ -181,7 +182,7 @@ def _stays(value: str) -> bool:
 
 
 def _is_file(value: str) -> bool:
-    return _is_below(value) and not value.startswith("..")
+    return is_below(value) and not value.startswith("..")
 
 
 def amount(least: Decimal, must: str) -> Check:
@@ -210,7 +211,7 @@ KEY = text(is_key, "a key such as name or example.org/name")
 LABEL_TEXT = text(is_label_value, "the value of a label")
 ADDRESS = text(_is_address, "an IP address")
 FILE = text(_is_file, "a relative path that does not begin with '..'")
-BELOW = text(_is_below, "a relative path without '..'")
+BELOW = text(is_below, "a relative path without '..'")
 ABSOLUTE = text(lambda value: value.startswith("/"), "an absolute path")
 NO_STEPS_BACK = text(_stays, "a path without '..'")
 AMOUNT = amount(Decimal(0), "a quantity such as 2 or 4Gi")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.names import is_config_key
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import PlacedMap, as_list, as_map, maps
 from kftune.katib.pod.checks import (
@@ -30,7 +31,6 @@ from kftune.katib.pod.volumes import DEVICES, MOUNTS
 
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?")
 _HEADER = re.compile(r"[-A-Za-z0-9]+")
-_CONFIG_KEY = re.compile(r"(?!\.\.)[-._a-zA-Z0-9]{1,253}")
 _VARIABLE = re.compile(r"[ -<>-~]*")
 _FIELDS = re.compile(
     r"metadata\.(?:name|namespace|uid)|spec\.(?:nodeName|host|serviceAccountName)|status\.(?:hostIP|podIP)s?"
@@ -48,7 +48,7 @@ def _divisor(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
 
 
 _RESOURCES = re.compile(r"(?:limits|requests)\.(?:cpu|memory|ephemeral-storage|hugepages-.*)")
-_KEY = fields({"name": NAME, "key": text(_CONFIG_KEY.fullmatch, "letters, digits, '-', '_' and '.'")}, "name", "key")
+_KEY = fields({"name": NAME, "key": text(is_config_key, "letters, digits, '-', '_' and '.'")}, "name", "key")
 _FROM = fields({"name": NAME}, "name")
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,9 @@ _FLOATS = {1: "f", 2: "d", _HALF: "e"}
 _INTEGERS = {3: "i", 9: "q", 4: "B", 5: "h", 6: "b", 17: "H", 22: "I", 23: "Q"}
 _NOT_A_NUMBER = "[...]"
 """Stands for what numpy prints of an array, a text or a truth value, which Katib stores as a value too."""
+
+Opened = Callable[[], BufferedReader]
+"""Opens a file for reading."""
 
 
 class Scalar(NamedTuple):
@@ -73,28 +77,46 @@ def reports(folder: Path, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
         metrics: Names; ``dir/tag`` means the tag in files with a folder that ends in ``dir``. As in Katib, a tag that
             only begins with the name counts too.
     """
+    files = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    return reports_in(((file, partial(_open, file)) for file in files), metrics)
+
+
+def reports_in(files: Iterable[tuple[Path, Opened]], metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
+    """Returns the scalars of metrics from event files; others are not opened.
+
+    Args:
+        files: Paths, each with what opens it.
+        metrics: Names, as for `reports`.
+    """
     found = []
-    for place, _, names in os.walk(folder):
-        for name in names:
-            # the names that tensorboard takes for event files
-            if "tfevents" in name and not name.endswith(".profile-empty"):
-                found += _in_file(Path(place, name), metrics)
+    for path, opened in files:
+        # the names that tensorboard takes for event files
+        if "tfevents" in path.name and not path.name.endswith(".profile-empty"):
+            found += _in_file(path, opened, metrics)
     return found
 
 
 def scalars(file: Path) -> Iterator[Scalar]:
     """Yields the scalars of one event file, up to where it is damaged or still being written."""
+    return _scalars(partial(_open, file))
+
+
+def _open(file: Path) -> BufferedReader:
+    return file.open("rb")
+
+
+def _scalars(opened: Opened) -> Iterator[Scalar]:
     try:
-        for record in _records(file):
+        for record in _records(opened):
             yield from _of_event(record)
     except WireError:
         return
 
 
-def _in_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
+def _in_file(file: Path, opened: Opened, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
     tensors: dict[str, list[Scalar]] = {}
     others: dict[str, list[Scalar]] = {}
-    for scalar in scalars(file):
+    for scalar in _scalars(opened):
         (tensors if scalar.is_tensor else others).setdefault(scalar.tag, []).append(scalar)
     found = []
     for tag, items in (*tensors.items(), *others.items()):
@@ -105,9 +127,9 @@ def _in_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
     return found
 
 
-def _records(file: Path) -> Iterator[bytes]:
+def _records(opened: Opened) -> Iterator[bytes]:
     """Yields the records, which are as `framed` writes them."""
-    with file.open("rb") as stream:
+    with opened() as stream:
         while len(header := stream.read(_HEADER.size)) == _HEADER.size:
             length, check = _HEADER.unpack(header)
             if length > _LARGEST or check != _masked(header[:8]):

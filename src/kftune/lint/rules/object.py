@@ -165,4 +165,14 @@ RULES = (
         "ClusterFirstWithHostNet}}}}}}",
         source="Kubernetes, pkg/kubelet/network/dns; katib v0.19.0, pkg/webhook/v1beta1/pod; a cluster",
     ),
+    Rule(
+        code="KT283",
+        severity="hangs",
+        title="A ConfigMap that the API server rejects",
+        explanation="The keys of a ConfigMap or Secret become names of files and variables: letters, digits, '-', '_' "
+        "and '.', at most 253 characters, not '.', and not '..' at the beginning. With another key the object is not "
+        "created, and pods that need it do not start.",
+        remedy="rename the key; to give a file another path, use items of the volume",
+        source="Kubernetes, pkg/util/validation, IsConfigMapKey",
+    ),
 )

@@ -22,6 +22,7 @@ from kftune.lint.rules.rule import Finding
 from kftune.lint.shell.words import is_plain
 from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
+from kftune.lint.trial.config_maps import config_map_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.queues import queue_findings
@@ -62,6 +63,10 @@ def trial_findings(
     found += [*collector_findings(spec), *template_findings(spec, cluster, run)]
     if run is not None:
         found += run.placed(_run_findings(run, spec, name, cluster))
+        space = str(metadata.get("namespace") or "default")
+        config_maps = {name: data for (owner, name), data in cluster.config_maps.items() if owner == space}
+        for pod in pods_of(run.value) if config_maps else ():
+            found += run.placed(config_map_findings(pod, config_maps))
         found += run.placed(_entrypoint_findings(run, spec, version))
     return found
 

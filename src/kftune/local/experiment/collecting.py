@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
+from kftune.confined import end_of
 from kftune.earlystopping.fixed import FixedRules
 from kftune.earlystopping.names import ALGORITHMS, PREFIX
 from kftune.earlystopping.settings import rule_of
 from kftune.errors import KatibError, RunError, SettingError, suggestion
 from kftune.katib.trial.medianstop import MedianStop
 from kftune.katib.trial.stopping import StopRule
+from kftune.local.experiment.file_readers import EventReader, FileReader
 from kftune.local.experiment.metrics import Metrics
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import Collection, EventReader, FileReader, OutputReader, PushReader, RowsReader
+from kftune.local.experiment.readers import Collection, OutputReader, PushReader, RowsReader
 from kftune.results import RunFolder, Trial
 
 
@@ -57,10 +58,16 @@ class Readers(Collection):
             return FileReader(self, trial, rules)
         return OutputReader(self, trial, rules)
 
-    def log(self, trial: str) -> Path:
-        """Returns the file in which the collector reads a trial's lines."""
-        in_file = self.metrics.kind == "File" or self.wrapped
-        return self.local_path(trial) if in_file else self._folder.log(trial)
+    def end(self, trial: str, size: int) -> bytes | None:
+        """Returns the end of what the collector reads of a trial; None if there is no file.
+
+        Args:
+            trial: Its name.
+            size: How many bytes, at most.
+        """
+        if self.metrics.kind == "File" or self.wrapped:
+            return end_of(self.output(trial), self.local_path(trial), size)
+        return end_of(self._folder.path, self._folder.log(trial), size)
 
     def recall(self, trials: Iterable[Trial]) -> None:
         """Reads the logs of earlier trials again, if rules depend on them."""

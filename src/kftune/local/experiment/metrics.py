@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kftune.confined import below
 from kftune.errors import RunError
 from kftune.study.objective import Direction
 
@@ -49,8 +50,11 @@ def local_folder(output: Path, folder: str) -> Path:
     Args:
         output: The trial's output folder.
         folder: The collector's folder, in the container.
+
+    Raises:
+        ConfinedError: It leads out of the trial's folder.
     """
-    return output / "files" / folder.strip("/")
+    return below(output / "files", folder.strip("/"))
 
 
 def metrics_of(spec: Mapping[str, Any]) -> Metrics:
@@ -65,6 +69,12 @@ def metrics_of(spec: Mapping[str, Any]) -> Metrics:
         raise RunError(f"the collector {kind} is not run locally: {_NOT_HERE[kind]}")
     source = collecting.get("source") or {}
     place = source.get("fileSystemPath") or {}
+    path = place.get("path", "") if kind in ("File", "TensorFlowEvent") else ""
+    if ".." in path.split("/"):
+        raise RunError(
+            f"the collector's path must be without '..' to stand for a file of the trial, but is {path!r}; give the "
+            f"path that it leads to"
+        )
     name = objective["objectiveMetricName"]
     return Metrics(
         kind=kind,
@@ -74,6 +84,6 @@ def metrics_of(spec: Mapping[str, Any]) -> Metrics:
         strategies={each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())},
         filters=tuple((source.get("filter") or {}).get("metricsFormat", ())) if kind in ("StdOut", "File") else (),
         format=place.get("format") or "TEXT" if kind == "File" else "TEXT",
-        path=place.get("path", "") if kind in ("File", "TensorFlowEvent") else "",
+        path=path,
         is_folder=kind == "TensorFlowEvent",
     )

@@ -9,8 +9,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
+from kftune.katib.go.names import is_dns_label
 from kftune.katib.go.quantity import parse
 from kftune.katib.go.unstructured import as_map
+from kftune.katib.pod.checks import is_below
 from kftune.katib.trial.kubelet import expanded
 
 _REPLICAS = {"PyTorchJob": "pytorchReplicaSpecs", "TFJob": "tfReplicaSpecs", "XGBoostJob": "xgbReplicaSpecs"}
@@ -231,7 +233,16 @@ def _pod(
 
 
 def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -> PodMount:
-    name = str(mount.get("name"))
+    name, sub_path = str(mount.get("name")), str(mount.get("subPath") or "")
+    if not is_dns_label(name):
+        raise RunError(
+            f"a volume's name is lower-case letters, digits and '-', but is {name[:80]!r}; a cluster refuses it too"
+        )
+    if not is_below(sub_path):
+        raise RunError(
+            f"the subPath of the volume {name} must be a relative path without '..', but is {sub_path[:80]!r}; a "
+            f"cluster refuses it too"
+        )
     volume = volumes.get(name, {})
     kind = next((key for key in volume if key != "name"), "unknown")
     return PodMount(
@@ -239,7 +250,7 @@ def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -
         path=str(mount.get("mountPath", "")).rstrip("/"),
         kind=kind,
         source=as_map(volume.get(kind)),
-        sub_path=str(mount.get("subPath", "")),
+        sub_path=sub_path,
         read_only=bool(mount.get("readOnly")),
     )
 
@@ -259,22 +270,10 @@ class Known(NamedTuple):
 
     given: Mapping[str, str]
     """Variables that the user gave; they replace all others."""
-    outside: Mapping[str, str]
-    """The environment of kftune, which has the values of secrets."""
     config_maps: Mapping[str, Mapping[str, str]]
     """Name -> data, of the Experiment's namespace."""
     fields: Mapping[str, str]
     """Field path -> text, of the trial's pod."""
-
-
-def secret_names(pod: TrialPod, given: Mapping[str, str]) -> set[str]:
-    """Returns the names of variables that may be secret: from Secrets, and from the user.
-
-    Args:
-        pod: What the trial runs.
-        given: The variables that the user gave.
-    """
-    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in as_map(each.get("valueFrom"))} | set(given)
 
 
 def environment(pod: TrialPod, known: Known) -> dict[str, str]:
@@ -332,14 +331,12 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
     data = known.config_maps.get(str(reference.get("name")), {})
     if reference.get("key") in data:
         return data[str(reference["key"])]
-    if name in known.outside:
-        return known.outside[name]
     if any(as_map(part).get("optional") for part in source.values()):
         return None
     what = next(iter(source), "nothing")
     raise RunError(
-        f"the variable {name} comes from the cluster ({what}), and is not known here; set it in the environment, or "
-        f"give --env {name}=..."
+        f"the variable {name} comes from the cluster ({what}), and is not known here; take it from the environment "
+        f"(--secret {name}), or give --env {name}=..."
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from kftune import confined
 from kftune.errors import KatibError, RunError
 from kftune.katib.go.numbers import go_float
-from kftune.katib.trial import METRICS_LOG, event_files
+from kftune.katib.trial import METRICS_LOG
 from kftune.katib.trial.aggregation import observation
 from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.trial.medianstop import Finished
@@ -33,8 +34,8 @@ from kftune.metrics.values import MetricValues
 from kftune.results import RunFolder, State
 from kftune.stopping import Report
 
-_BETWEEN_LOOKS = 0.5
-_CHUNK = 1 << 18
+BETWEEN_LOOKS = 0.5
+CHUNK = 1 << 18
 
 
 def is_finite(text: str) -> bool:
@@ -46,7 +47,8 @@ def is_finite(text: str) -> bool:
 class Collection:
     """What the readers of an Experiment's trials share.
 
-    `stopped_by` is the service that stops trials early.
+    `stopped_by` is the service that stops trials early. `interrupted` says whether the user has asked for the end; then
+    nothing more is read of a trial's files.
 
     Args:
         metrics: The Experiment's metrics.
@@ -64,6 +66,7 @@ class Collection:
         self.as_katib = as_katib
         self.wrapped = wrapped
         self.stopped_by = "medianstop"
+        self.interrupted: Callable[[], bool] = confined.never
         self._folder = folder
         self._finished: list[Finished] = []
 
@@ -83,9 +86,13 @@ class Collection:
         values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
         self._finished.append(Finished(trial, state == "Succeeded", values, stopped=state == "EarlyStopped"))
 
+    def output(self, trial: str) -> Path:
+        """Returns the output folder of a trial; what is in it may be anything."""
+        return self._folder.output(trial)
+
     def local_path(self, trial: str) -> Path:
         """Returns the path that is used here for the one at which the collector reads."""
-        path, output = self.metrics.path or METRICS_LOG, self._folder.output(trial)
+        path, output = self.metrics.path or METRICS_LOG, self.output(trial)
         if self.metrics.is_folder:
             return local_folder(output, path)
         folder, _, name = path.rpartition("/")
@@ -199,14 +206,17 @@ class RowsReader(Reader):
         def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
             return near_rows(name, lines, metrics.filters, metrics.format)
 
-        return why_not_read(metrics.objective, end_of(log, SEARCHED), near, metrics.format)
+        return why_not_read(metrics.objective, self._end(log), near, metrics.format)
+
+    def _end(self, log: Path) -> bytes:
+        return end_of(log, SEARCHED)
 
     def ended(self, state: State) -> None:
         """Stores the reports for the rules of later trials."""
         self._collection.remember(self._trial, self.rows, state)
 
 
-class _LinesReader(RowsReader):
+class LinesReader(RowsReader):
     """Reads a text line by line, and checks the rules of early stopping."""
 
     def __init__(self, collection: Collection, trial: str, rules: Sequence[StopRule]) -> None:
@@ -264,7 +274,7 @@ class _LinesReader(RowsReader):
             self._block(rest)
 
 
-class OutputReader(_LinesReader):
+class OutputReader(LinesReader):
     """StdOut: what the trial prints."""
 
     def feed(self, chunk: bytes) -> Sequence[str]:
@@ -277,78 +287,9 @@ class OutputReader(_LinesReader):
     def reread(self, log: Path) -> None:
         """Reads an earlier trial's log."""
         with log.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(CHUNK):
                 self._lines(chunk)
         self._rest_of_lines()
-
-
-class FileReader(_LinesReader):
-    """File, and StdOut behind Katib's own shell line: a file that the trial writes."""
-
-    def __init__(self, collection: Collection, trial: str, rules: Sequence[StopRule]) -> None:
-        super().__init__(collection, trial, rules)
-        self._path = collection.local_path(trial)
-        self._position = 0
-        self.next_look = time.monotonic() + _BETWEEN_LOOKS
-
-    def look(self) -> Sequence[str]:
-        """Reads what was added to the file."""
-        self.next_look = time.monotonic() + _BETWEEN_LOOKS
-        names: list[str] = []
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._position)
-                while chunk := file.read(_CHUNK):
-                    self._position += len(chunk)
-                    names += self._lines(chunk)
-        except OSError:
-            return names
-        return names
-
-    def _read_rest(self) -> None:
-        self.look()
-        self._rest_of_lines()
-
-    def why_failed(self) -> str:
-        """Returns why the collector fails: there is no file, or behind Katib's shell line no mark in it."""
-        if self._failure:
-            return self._failure
-        if self._collection.wrapped and not self._is_marked():
-            return (
-                "Katib's shell line around the command ended without Katib's mark of completion: its collector fails, "
-                "and the trial with it"
-            )
-        if not self._path.is_file():
-            path = self._metrics.path
-            return (
-                f"nothing was written to {self._path}, used here for {path}: Katib's collector fails, and the "
-                f"trial with it. A program that has the path in its code runs in its image (--runtime container), or "
-                f"takes it as an argument"
-            )
-        return ""
-
-    def _is_marked(self) -> bool:
-        marks = self._path.parent.glob("*.pid")
-        return any(mark.read_text(errors="replace").strip() == "completed" for mark in marks)
-
-    def _why_missing(self, log: Path) -> str:
-        return super()._why_missing(self._path)
-
-
-class EventReader(RowsReader):
-    """TensorFlowEvent: event files below a folder."""
-
-    def _read_rest(self) -> None:
-        found = event_files.reports(self._collection.local_path(self._trial), self._metrics.names)
-        self.rows += [Row(*event_files.row(*each)) for each in found]
-        for metric, scalar in sorted(found, key=lambda each: each[1].wall_time):
-            self._reported.add(metric, scalar.text, scalar.step, scalar.wall_time - self._reported.began)
-
-    def _why_missing(self, log: Path) -> str:
-        place = self._collection.local_path(self._trial)
-        return (
-            f"no event file below {place}, used here for {self._metrics.path}, has the tag {self._metrics.objective!r}"
-        )
 
 
 class PushReader(RowsReader):
@@ -360,11 +301,11 @@ class PushReader(RowsReader):
             raise RunError("metrics that are pushed need a server")
         self._server = collection.server
         self._server.forget(trial)
-        self.next_look = time.monotonic() + _BETWEEN_LOOKS
+        self.next_look = time.monotonic() + BETWEEN_LOOKS
 
     def look(self) -> Sequence[str]:
         """Reads what was pushed since."""
-        self.next_look = time.monotonic() + _BETWEEN_LOOKS
+        self.next_look = time.monotonic() + BETWEEN_LOOKS
         new = [Row(*row) for row in self._server.take_new(self._trial) if row.name in self._metrics.names]
         self._reported.take(new)
         self.rows = [Row(*row) for row in self._server.rows(self._trial)]

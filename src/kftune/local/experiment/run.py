@@ -98,6 +98,7 @@ def run_experiment(
     metrics, parallel = metrics_of(spec), int(spec["parallelTrialCount"])
     path = Path(folder).resolve()
     sample = space.assignment({name: domain.quantile(0.5) for name, domain in space.space.items()})
+    interrupts = Interrupts()
     with ExitStack() as stack:
         server = stack.enter_context(_server()) if metrics.kind == "Push" else None
         template = _template(
@@ -139,7 +140,7 @@ def run_experiment(
             trials.notes.append(retry_note(earlier))
         plan = _plan(spec, store.meta, readers, trials)
         emit = None if on_event is None else _noting(metrics, readers, on_event)
-        interrupts = Interrupts()
+        readers.interrupted = lambda: interrupts.count > 0
         return StudyAlone(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
@@ -154,7 +155,7 @@ def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:
     def cuts(lines: Iterable[bytes]) -> Iterable[CutNumber]:
         return () if metrics.format == "JSON" else cut_rows(lines, metrics.names, metrics.filters)
 
-    return noting_metrics(readers.log, metrics.names[1:], near, cuts, emit)
+    return noting_metrics(readers.end, metrics.names[1:], near, cuts, emit)
 
 
 def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:

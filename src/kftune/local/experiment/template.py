@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kftune.containers import Network
 from kftune.local.processes.start import Runtime
 
 
@@ -17,6 +18,10 @@ class Options(NamedTuple):
     """Whether trials are processes, or containers of their image."""
     env: Mapping[str, str] = {}
     """Variables for every trial; they replace those of the template."""
+    secrets: Mapping[str, str] = {}
+    """Variables of this process for every trial, as `env`; no others are read for the template."""
+    network: Network = "none"
+    """What trials in containers see of the network."""
     mounts: Mapping[str, Path] = {}
     """Volume, or absolute path in the container -> the file or folder to use here."""
     working_dir: Path | None = None

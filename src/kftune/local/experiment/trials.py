@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from kftune.containers import Folder, Scratch
 from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
 from kftune.katib.trial.kubelet import expanded
 from kftune.local.experiment.metrics import local_folder
+from kftune.local.experiment.places import Place, copy_checkpoints, is_made_here, make_places, own_folder, places_of
 from kftune.local.experiment.pod import (
     Known,
     PodMount,
@@ -23,7 +23,6 @@ from kftune.local.experiment.pod import (
     environment,
     moved,
     pod_of,
-    secret_names,
     unknown_sources,
 )
 from kftune.local.experiment.template import Options, Template
@@ -34,7 +33,6 @@ from kftune.local.processes.start import Start
 from kftune.local.study.trials import OUTPUT, Trials, trial_mark, trial_variables
 from kftune.results import RunFolder
 
-_CHECKPOINTS = "checkpoints"
 _HOOK = Path(__file__).with_name("for_trials")
 _HOOK_THERE = "/kftune/for_trials"
 # What a shell leaves as it is; Katib's shell line quotes nothing.
@@ -46,17 +44,6 @@ _REMEDIES = Remedies(
     "install it, give the folder that it is looked for from (--working-dir; for a rendered study, that of the study), "
     "or run it in its image (--runtime container)",
 )
-
-
-class Place(NamedTuple):
-    """A file or folder here that is used for a path of the container."""
-
-    path: str
-    """In the container."""
-    here: Path
-    of_trial: bool
-    """Whether it is made for the trial."""
-    read_only: bool = False
 
 
 class ExperimentTrials(Trials):
@@ -101,10 +88,19 @@ class ExperimentTrials(Trials):
         self._note_what_differs(pod)
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
-        pod = self._pod(trial, assignment)
-        places = self._places(pod, output)
-        self._make(pod, trial, places)
-        return self._start(pod, trial, output, places, gpus)
+        parent = self.parent_of(trial)
+        try:
+            pod = self._pod(trial, assignment)
+            places = self._places(pod, output)
+            if parent is not None:
+                copy_checkpoints(self.folder.output(parent), output)
+            self._make(pod, output, places)
+            if self._options.runtime == "container":
+                # What is below is open to all, and an image that runs as root may leave programs with root's rights.
+                self.folder.outputs.chmod(stat.S_IRWXU)
+            return self._start(pod, trial, output, places, gpus)
+        except RunError as error:  # the sample could start, so it is due to these values
+            raise ValueError(str(error)) from error
 
     # -- the start record --------------------------------------------------------------------------------------
 
@@ -138,7 +134,7 @@ class ExperimentTrials(Trials):
             "metadata.namespace": self._template.namespace,
             "metadata.labels['katib.kubeflow.org/trial']": trial,
         }
-        return Known(self._options.env, os.environ, self._template.config_maps, fields)
+        return Known({**self._options.secrets, **self._options.env}, self._template.config_maps, fields)
 
     def _in_process(
         self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
@@ -160,8 +156,7 @@ class ExperimentTrials(Trials):
     def _in_container(
         self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
     ) -> Start:
-        secret = secret_names(pod, self._options.env) & start.env.keys()
-        env = {name: value for name, value in start.env.items() if name not in secret} | own | self._push_variables()
+        env = {**start.env, **own, **self._push_variables()}
         all_places = [*places, Place(OUTPUT, output, of_trial=True)]
         memory = sorted(
             mount.path for mount in pod.mounts if mount.in_memory and mount.volume not in self._options.mounts
@@ -178,7 +173,6 @@ class ExperimentTrials(Trials):
             command=[expanded(token, start.env) for token in pod.command],
             args=[expanded(token, start.env) for token in pod.args],
             env=env,
-            secrets={name: start.env[name] for name in secret},
             image=pod.image,
             pull=True,
             working_dir=pod.working_dir or None if given is None else str(given),
@@ -190,7 +184,7 @@ class ExperimentTrials(Trials):
             read_only=pod.read_only,
             cpus=None if cpus is None else float(cpus),
             memory=None if most is None else int(most),
-            network="host" if self._template.push_address else "default",
+            network=self._options.network,
             labels=self.labels,
         )
 
@@ -202,54 +196,10 @@ class ExperimentTrials(Trials):
     # -- paths -------------------------------------------------------------------------------------------------
 
     def _places(self, pod: TrialPod, output: Path) -> list[Place]:
-        """What is used here for paths of the container; each path is there once."""
-        places = {place.path: place for place in self._volumes(pod, output)}
-        for path, given in self._options.mounts.items():
-            if path.startswith("/"):
-                places[path] = Place(path, given, of_trial=False)
-        metrics, checkpoints = self._template.metrics_folder, self._template.checkpoints
-        if metrics:
-            places[metrics] = Place(metrics, local_folder(output, metrics), of_trial=True)
-        if checkpoints:
-            places[checkpoints] = Place(checkpoints, output / _CHECKPOINTS, of_trial=True)
-        return [place for path, place in places.items() if path]
+        return places_of(pod, output, self._template, self._options)
 
-    def _volumes(self, pod: TrialPod, output: Path) -> Iterator[Place]:
-        for mount in pod.mounts:
-            given = self._options.mounts.get(mount.volume)
-            if given is not None:
-                here = given / mount.sub_path if mount.sub_path else given
-                yield Place(mount.path, here, False, mount.read_only)
-            elif self._is_made_here(mount):
-                yield Place(mount.path, output / mount.volume / mount.sub_path, True, mount.read_only)
-
-    def _is_made_here(self, mount: PodMount) -> bool:
-        """Whether the volume is an empty folder, or a ConfigMap of the input."""
-        return mount.kind == "emptyDir" or (
-            mount.kind == "configMap" and mount.source.get("name") in self._template.config_maps
-        )
-
-    def _make(self, pod: TrialPod, trial: str, places: Sequence[Place]) -> None:
-        """Makes a trial's folders, with the checkpoints that it resumes and the files of its ConfigMaps."""
-        parent = self.parent_of(trial)
-        if parent is not None:
-            given, own = (self.folder.output(name) / _CHECKPOINTS for name in (parent, trial))
-            if given.is_dir() and not own.exists():
-                shutil.copytree(given, own, symlinks=True)
-        made = {place.path: place.here for place in places if place.of_trial}
-        for mount in pod.mounts:
-            if mount.kind == "configMap" and mount.path in made:
-                data = self._template.config_maps.get(str(mount.source.get("name")), {})
-                if mount.sub_path in data:  # one file, at the path itself
-                    _write(made.pop(mount.path), data[mount.sub_path])
-                    continue
-                for name, text in data.items():
-                    _write(made[mount.path] / name, text)
-        for here in made.values():
-            here.mkdir(parents=True, exist_ok=True)
-        working_folder = _own_folder(pod, places)
-        if working_folder is not None:
-            working_folder.mkdir(parents=True, exist_ok=True)
+    def _make(self, pod: TrialPod, output: Path, places: Sequence[Place]) -> None:
+        make_places(pod, output, places, self._template.config_maps)
 
     def _move(self, places: Sequence[Place], output: Path) -> Callable[[str], str]:
         """Makes the function that replaces paths of the container in a text.
@@ -265,7 +215,7 @@ class ExperimentTrials(Trials):
         if self._options.working_dir is not None:
             return self._options.working_dir
         given = Path(self._move(places, output)(pod.working_dir)) if pod.working_dir else None
-        if given is not None and (given.is_dir() or _own_folder(pod, places) is not None):
+        if given is not None and (given.is_dir() or own_folder(pod, places) is not None):
             return given
         return self._template.folder
 
@@ -300,7 +250,7 @@ class ExperimentTrials(Trials):
         """Checks that a trial with its own files can start. Messages name them as the container does."""
         with TemporaryDirectory() as name:
             places = self._places(pod, Path(name))
-            self._make(pod, "sample", places)
+            self._make(pod, Path(name), places)
             start = self._start(pod, "sample", Path(name), places)
             try:
                 self._check(start, _REMEDIES, self._options.working_dir or self._template.folder)
@@ -308,7 +258,7 @@ class ExperimentTrials(Trials):
                 message = str(error)
                 for place in places:
                     message = message.replace(str(place.here), place.path) if place.of_trial else message
-                own = _own_folder(pod, places)
+                own = own_folder(pod, places)
                 if own is not None and not any(own.iterdir()):
                     message = f"{message}; {pod.working_dir} is empty when a trial starts, here and on a cluster"
                 raise RunError(message) from error
@@ -321,13 +271,18 @@ class ExperimentTrials(Trials):
                 f"the volume {mount.volume} ({mount.kind}) is on the cluster only; give a file or folder for it: "
                 f"--mount {mount.volume}=PATH"
             )
+        if self._template.push_address and self._options.network != "host":
+            raise RunError(
+                "metrics that are pushed reach kftune through this machine's network, which a container does not see; "
+                "give it, if you trust the image (--network host), or let the trial print its metrics"
+            )
         if not pod.image:
             raise RunError(f"container {pod.container!r} has no image; give it one, or run it as a process")
 
     def _missing(self, pod: TrialPod) -> list[PodMount]:
         """The volumes that only a cluster has."""
         given = self._options.mounts
-        return [mount for mount in pod.mounts if not self._is_made_here(mount) and mount.volume not in given]
+        return [mount for mount in pod.mounts if not is_made_here(mount, self._template) and mount.volume not in given]
 
     def _note_what_differs(self, pod: TrialPod) -> None:
         if pod.others:
@@ -336,15 +291,17 @@ class ExperimentTrials(Trials):
             here = f"each trial is one {self.runner.runtime} here"
             self.notes.append(f"{here}; on a cluster it is several: {pod.replicas}")
         for source in unknown_sources(pod, self._known("sample")):
-            self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
+            self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --secret")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:
             self.notes.append("trials run without a GPU, though the template asks for one")
         if self._options.runtime == "process":
             self._note_what_is_missing(pod)
-        elif self._template.push_address:
-            self.notes.append("trials share this machine's network, so that they can push their metrics")
+        elif self._options.network == "none":
+            self.notes.append("trials have no network (--network engine gives them that of the container engine)")
+        elif self._options.network == "host":
+            self.notes.append("trials share this machine's network, and reach everything that listens on it")
 
     def _note_what_is_missing(self, pod: TrialPod) -> None:
         for mount in self._missing(pod):
@@ -360,17 +317,3 @@ class ExperimentTrials(Trials):
                 f"the container's workingDir {pod.working_dir} is not here; trials run in {self._template.folder} "
                 f"(--working-dir)"
             )
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def _own_folder(pod: TrialPod, places: Sequence[Place]) -> Path | None:
-    """Returns the working folder of a container that lies in a folder made for the trial; None for any other."""
-    given = PurePosixPath(pod.working_dir)
-    for place in sorted(places, key=lambda place: place.path, reverse=True):
-        if given.is_relative_to(place.path) and ".." not in given.parts:
-            return place.here / given.relative_to(place.path) if place.of_trial else None
-    return None

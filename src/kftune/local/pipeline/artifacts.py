@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kftune import confined
+from kftune.containers.ending import readable
 from kftune.errors import RunError
 from kftune.files import digest_of
 from kftune.pipeline import Output
@@ -17,7 +20,9 @@ from kftune.pipeline.ports import is_artifact, output_text, typed_value
 from kftune.spec.part import PartError
 
 _LONGEST_TEXT = 1 << 20
+_LARGEST_FILE = 1 << 40  # a file with holes may claim more than any disk holds
 _SHOWN = 80
+_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -44,43 +49,65 @@ class Made:
         return str(self.path) if self.digest else self.value
 
 
-def collect(outputs: Mapping[str, Output], folder: Path) -> dict[str, Made]:
-    """Reads the outputs of a step.
+def collect(
+    outputs: Mapping[str, Output], folder: Path, interrupted: Callable[[], bool] = confined.never
+) -> dict[str, Made]:
+    """Reads the outputs of a step, which may be hostile: files, folders, and links that stay in their folder.
 
     Args:
         outputs: The outputs that it declares, by name.
         folder: Where it wrote them.
+        interrupted: Asked while files are read whether the user wants an end.
 
     Raises:
         RunError: An output is missing, or is not of its type.
+        ConfinedError: An output is, or holds, something else than files and folders.
+        ReadingStoppedError: `interrupted` said so, and there was much to read.
+        OSError: An output cannot be read.
     """
+    stop = confined.after_a_moment(interrupted)
+
+    def opened(path: Path) -> BufferedReader:
+        return confined.open_file(folder, path, most=_LARGEST_FILE, stop=stop)
+
     made = {}
     for name, output in outputs.items():
         path = folder / name
-        if not path.exists():
-            there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+        if not os.path.lexists(path):
             raise RunError(
                 f"exit code 0, but the output {name} is missing: a step writes it to the path that --{name}= gives "
-                f"(it wrote {there})"
+                f"(it wrote {_names_in(folder)})"
             )
+        kind = confined.check(folder, name, stop)
         if is_artifact(output.type):
-            made[name] = Made(output.type, path, digest=digest_of(path))
+            made[name] = Made(output.type, path, digest=digest_of(path, opened))
         else:
-            text = _read(name, output.type, path)
+            text = _read(name, output.type, folder, kind)
             made[name] = Made(output.type, path, _value_of(text, name, output.type), text=text)
     return made
 
 
-def _read(name: str, wanted: str, path: Path) -> str:
-    if not path.is_file():
+def _names_in(folder: Path) -> str:
+    """Returns names that a step has chosen, for a message."""
+    names = sorted(entry.name for entry in folder.iterdir())
+    shown = ", ".join(readable(os.fsencode(name)) for name in names[:_NAMES_SHOWN]) or "nothing"
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
+
+
+def _read(name: str, wanted: str, folder: Path, kind: str) -> str:
+    if kind != "file":
         raise RunError(f"the output {name} is of type {wanted}, so it is a file with a text, but a folder was written")
-    if path.stat().st_size > _LONGEST_TEXT:
-        raise RunError(
-            f"the output {name} is of type {wanted} and must have at most 1 MiB, but has {path.stat().st_size} bytes; "
-            f"make it an artifact"
-        )
+    with confined.open_file(folder, name, most=confined.ANY_SIZE) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size > _LONGEST_TEXT:
+            raise RunError(
+                f"the output {name} is of type {wanted} and must have at most 1 MiB, but has {size} bytes; make it an "
+                f"artifact"
+            )
+        file.seek(0)
+        content = file.read(size)
     try:
-        return output_text(path.read_bytes().decode("utf-8"))
+        return output_text(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise RunError(f"the output {name} is of type {wanted} and must be UTF-8, but is not: {error}") from error
 
@@ -127,7 +154,7 @@ def _link(source: str, target: str) -> None:
 
 def empty(folder: Path) -> Path:
     """Makes `folder` an empty folder; deletes what is there."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    if os.path.lexists(folder):
+        confined.remove_folder(folder)
     folder.mkdir(parents=True)
     return folder

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from kftune.containers.ending import readable
-from kftune.errors import RunError
+from kftune.errors import ReadingStoppedError, RunError
 from kftune.local.pipeline.artifacts import collect, empty
 from kftune.local.pipeline.cache import Cache
 from kftune.local.pipeline.devices import StepDevices
@@ -311,7 +311,10 @@ class PipelineEngine:
         problem = why_failed(process, folder.log, "its timeout")
         if not problem:
             try:
-                task.made = collect(task.node.outputs, folder.outputs)
+                task.made = collect(task.node.outputs, folder.outputs, lambda: self._interrupts.count > 0)
+            except ReadingStoppedError as error:
+                self._end(task, "Stopped", f"stopped: {error}", duration, code)
+                return
             except (RunError, OSError) as error:
                 problem = str(error)
         if problem:

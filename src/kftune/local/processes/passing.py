@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from kftune import confined
 from kftune.argv import PLAIN, Kinds, to_json
-from kftune.files import write_text
 from kftune.spec.arguments import HPARAMS_FILE
 from kftune.spec.container import SHOWN_FILE, Command
 
@@ -30,6 +30,7 @@ def passed(
     if given.way != "json-file":
         return [*step.start, *step.arguments_of(assignment, kinds, "")], step.variables(assignment, kinds)
     hparams = {name: text for name, text in assignment.items() if kinds.get(name, PLAIN).is_hparam}
-    write_text(folder / SHOWN_FILE, json.dumps(to_json(hparams, given.form, kinds), ensure_ascii=False))
+    # A trial that goes on may have left a link there.
+    confined.write(folder, SHOWN_FILE, json.dumps(to_json(hparams, given.form, kinds), ensure_ascii=False))
     file = f"{seen}/{SHOWN_FILE}"
     return [*step.start, *step.arguments_of(assignment, kinds, file)], {HPARAMS_FILE: file}

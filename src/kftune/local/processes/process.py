@@ -56,7 +56,9 @@ Spawn = Callable[[Sequence[str], str, Mapping[str, str], Path, int], Spawned]
 """Starts a process; see `spawn`."""
 
 
-def spawn(argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
+def spawn(
+    argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int, *, keeps: Sequence[int] = ()
+) -> Spawned:
     """Starts a program in its own session.
 
     Args:
@@ -65,6 +67,7 @@ def spawn(argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Pat
         env: The whole environment.
         cwd: Working folder.
         output: The descriptor that it writes to.
+        keeps: Further descriptors that it has.
 
     Raises:
         OSError: The program cannot be started.
@@ -79,6 +82,7 @@ def spawn(argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Pat
         cwd=cwd,
         env=env,
         start_new_session=True,
+        pass_fds=keeps,
     )
 
 

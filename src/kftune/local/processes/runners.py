@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from kftune.containers import find_engine, how_it_ended, open_to_containers
+from kftune.confined import share
+from kftune.containers import ContainerRun, find_engine, how_it_ended, open_to_containers
+from kftune.containers.variables import split, unnamed_file
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.commands import installs, is_shell
@@ -228,12 +231,13 @@ class ContainerRunner(ProcessRunner):
         if start.own:
             return super()._start(start, feed)
         image = start.image if start.pull else self.image(start.image)
-        container = replace(start, image=image, user=_user(start))
-        argv = self._engine.run_argv(container)
+        env = {**start.env, **start.secrets}
+        variables = split(env)
+        container = replace(start, image=image, user=_user(start), env=env, inherited=[*variables.environment])
         return TrialProcess(
-            argv,
-            executable=argv[0],
-            env={**self._outside, **start.secrets, start.mark[0]: start.mark[1]},
+            [self._engine.program],
+            executable=self._engine.program,
+            env={**self._outside, **variables.environment, start.mark[0]: start.mark[1]},
             cwd=start.cwd,
             log=start.log,
             feed=feed,
@@ -242,7 +246,23 @@ class ContainerRunner(ProcessRunner):
             clean_up=lambda: self._clean_up(start),
             explain=lambda code: how_it_ended(code, container).text,
             endings=PASSED_ON,
+            start=partial(self._spawn_client, container, variables.file),
         )
+
+    def _spawn_client(
+        self,
+        container: ContainerRun,
+        variables: bytes,
+        program: Sequence[str],
+        executable: str,
+        env: Mapping[str, str],
+        cwd: Path,
+        output: int,
+    ) -> Spawned:
+        """Starts the engine's client, which reads the variables from a file that only it can open."""
+        with unnamed_file(variables) as (descriptor, file):
+            argv = self._engine.run_argv(container, file)
+            return spawn(argv, executable, env, cwd, output, keeps=(descriptor,))
 
     def _remove_containers(self, labels: Mapping[str, str]) -> None:
         self._engine.remove(*self._engine.leftovers(labels))
@@ -272,7 +292,7 @@ def _user(start: Start) -> tuple[int, int] | None:
     if start.as_owner:
         return [open_to_containers(folder) for folder in start.written][-1]
     for folder in start.written:
-        folder.chmod(0o1777)  # as an emptyDir is: any user of an image may write there
+        share(folder)
     return start.user
 
 

@@ -291,6 +291,7 @@ class StudyEngine:
         self.running.discard(running)
         self._trials.devices.give_back(running.gpus)
         running.reader.close()
+        running.stopped = running.stopped or running.reader.given_up
         running.hear_last(self._judge.hear(running.number, running.reader.reports()))
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = running.seconds_before + process.ended - process.began, process.returncode

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from kftune.local.study.events import Event, Note, OnEvent, TrialFinished
-from kftune.local.study.failure import end_of
 from kftune.local.study.missing_objective import SEARCHED, not_read, shown_line
 from kftune.metrics.cut_numbers import CutNumber
 from kftune.metrics.near_lines import NearLine
@@ -17,11 +15,13 @@ Cuts = Callable[[Iterable[bytes]], Iterable[CutNumber]]
 """Finds the values of which only a part is read."""
 
 
-def noting_metrics(log: Callable[[str], Path], more: Iterable[str], near: Near, cuts: Cuts, emit: OnEvent) -> OnEvent:
+def noting_metrics(
+    end: Callable[[str, int], bytes | None], more: Iterable[str], near: Near, cuts: Cuts, emit: OnEvent
+) -> OnEvent:
     """Returns `emit`, with a note before the end of the first trial in which a metric is not read, or not wholly.
 
     Args:
-        log: Returns the file in which a trial's metrics are.
+        end: Returns the last bytes of what a trial's metrics are read from; None if there is no file.
         more: The metrics beside the objective.
         near: Explains lines of the file.
         cuts: Finds values in the file.
@@ -39,8 +39,8 @@ def noting_metrics(log: Callable[[str], Path], more: Iterable[str], near: Near, 
                 yield name, f"has no value; {not_read(line) if line else 'nothing in the log is like it'}"
 
     def noting(event: Event) -> None:
-        if isinstance(event, TrialFinished) and (file := log(event.trial)).is_file():
-            for metric, note in notes(event, end_of(file, SEARCHED).split(b"\n")):
+        if isinstance(event, TrialFinished) and (text := end(event.trial, SEARCHED)) is not None:
+            for metric, note in notes(event, text.split(b"\n")):
                 if metric not in noted:
                     noted.add(metric)
                     emit(Note(f"{event.trial}: {metric} {note}"))

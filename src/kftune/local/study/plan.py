@@ -21,11 +21,13 @@ class Reader(ABC):
     Attributes:
         stop: Why the trial should stop before its end; empty while it need not.
         stop_rule: The kind of the rule that says so.
+        given_up: Why `close` did not read everything; such a trial counts as cut short. Empty if it did.
         next_look: When `look` must be called (monotonic clock); None if everything comes through `feed`.
     """
 
     stop = ""
     stop_rule = ""
+    given_up = ""
     next_look: float | None = None
 
     def restore(self, trial: Trial, curves: Mapping[str, Curve]) -> None:  # noqa: B027  # no other trials go on

@@ -17,6 +17,7 @@ from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
 from kftune.local.study.cost_limit import CostRule, cost_rule
 from kftune.local.study.events import Note, OnEvent, now
+from kftune.local.study.failure import end_of
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
@@ -233,9 +234,13 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
     def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
         return near_reports(name, lines, definitions.get(name), "metrics")
 
+    def end(trial: str, size: int) -> bytes | None:
+        log = folder.log(trial)
+        return end_of(log, size) if log.is_file() else None
+
     more = [spec.name for spec in study.metrics]
     cuts = partial(cut_reports, definitions=study.metric_definitions)
-    return noting_short_trials(study, noting_metrics(folder.log, more, near, cuts, emit))
+    return noting_short_trials(study, noting_metrics(end, more, near, cuts, emit))
 
 
 def study_plan(study: Study, meta: Meta, limit: CostRule | None) -> StudyPlan:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
+from kftune.confined import remove_folder
 from kftune.errors import StoreError
 from kftune.results.kept.disk import problem_text
 from kftune.results.kept.pruning import Unneeded, identity_of
@@ -51,6 +51,6 @@ def remove(unneeded: Iterable[Unneeded]) -> tuple[list[Unneeded], list[str]]:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_folder(path)
     else:
         path.unlink(missing_ok=True)
