@@ -52,7 +52,7 @@ class LiveView(View):
     """
 
     def __init__(self, out: TextIO) -> None:
-        self._console = _Terminal(file=out, highlight=False)
+        self._console: Console = _Terminal(file=out, highlight=False)
         self._live = Redrawn(self._draw, self._console, _PER_SECOND)
 
     def __enter__(self) -> Self:
