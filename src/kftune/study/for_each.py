@@ -14,7 +14,6 @@ from kftune.spec.part import Part, PartError, located
 from kftune.spec.quantities import NO_BOOL, Seconds
 from kftune.study.entities import Entity, entities_of
 
-
 _Number = Annotated[int, Field(ge=1), NO_BOOL]
 
 
