@@ -101,7 +101,11 @@ class Results(Trials):
         try:
             self.meta = self._meta()
             if self._is_checked and last is not None and is_behind(self._connection, last):
-                raise damaged(folder, f"it has lost the end of {self.name_of(last[0])}, which {folder.lines.name} has")
+                name = self.name_of(last[0])
+                raise damaged(
+                    folder,
+                    f"it has lost the end of {name}, which {folder.lines.name} has and the next run takes from there",
+                )
             self._folder = RunFolder(folder.path, self.meta.trial_names)
         except BaseException:
             self._connection.close()

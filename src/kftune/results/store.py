@@ -41,6 +41,7 @@ from kftune.results.tables import (
 _Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 """SQL, and its values."""
 
+_SHOWN = 3
 _NO_CURVES: Mapping[str, Curve] = {}
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _SELECT = select(FORMAT)
@@ -168,9 +169,10 @@ class Store:
             found = Lines(None, {}, 0)
         lost = [row for row in found.rows.values() if is_behind(self._connection, row)]
         if lost:
-            names = ", ".join(self.name(row[0]) for row in lost)
+            names = ", ".join(self.name(row[0]) for row in lost[:_SHOWN])
+            more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
             self.notes.append(
-                f"{self.folder.lines.name} has the end of {names}, which {self.folder.database.name} lost"
+                f"{self.folder.lines.name} has the end of {names}{more}, which {self.folder.database.name} lost"
             )
             insert(self._connection, lost)
         lines = LineFile(self.folder.lines)
@@ -178,7 +180,7 @@ class Store:
         if text != found.study:
             lines.study(text)
         for row in self._connection.execute(_ALL_FINISHED).fetchall():
-            if row[0] not in found.rows:
+            if row != found.rows.get(row[0]):
                 lines.trial(row)
         return lines
 
