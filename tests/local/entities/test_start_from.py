@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,16 @@ def test_the_folder_of_a_run_is_summarised_without_entities_that_have_not_begun(
     found = json.loads(capsys.readouterr().out)
     assert [each["label"] for each in found["entities"]][:3] == [f"Small study {name}" for name in "123"]
     assert 0.002 < found["defaults"]["values"]["lr"] < 0.02
+
+
+@pytest.mark.nightly  # 600 processes
+def test_two_hundred_entities_with_three_trials_each_show_the_best_value(tmp_path, capsys):
+    names = [str(number) for number in range(1, 201)]
+    a_study = many({"items": names, "budget": {"parallel": 4, "max_trials": 600}}, trials=3, script=SCRIPT)
+    outcome, _ = run(a_study, tmp_path / "runs")
+    assert outcome.counts == {"Succeeded": 600}
+    assert main(["summarise", "--across", str(tmp_path / "runs"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert abs(math.log10(found["defaults"]["values"]["lr"]) + 2.2) < 0.1
+    assert found["narrowed"] == ["lr"]
+    assert found["own"] == []

@@ -78,7 +78,9 @@ def test_the_trials_of_a_study_that_draws_are_the_same_but_for_the_first(past, t
     assert points(with_past)[1:] == points(without)[1:]
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "multivariate-tpe", "cmaes"])
+@pytest.mark.parametrize(
+    "algorithm", ["tpe", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("multivariate-tpe", "cmaes"))]
+)
 def test_an_algorithm_that_learns_starts_where_the_past_ended(past, tmp_path, algorithm):
     name = {"name": algorithm}
     told, _ = started(tmp_path / "told", {"from": str(past), "top": 0}, 8, algorithm=name)
