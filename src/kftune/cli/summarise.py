@@ -93,7 +93,7 @@ def _text(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{objective['direction']} {objective['metric']}: {found['trials']} trials of {len(entities)} entities\n"
     if found["ranges"]:
         header = ["hyperparameter", "good values", "evidence", "best in them", "all in them"]
-        yield f"{fitted(header, [_range_row(each) for each in found['ranges']])}\n"
+        yield f"{fitted(header, [_range_row(each) for each in found['ranges']], 'json')}\n"
     yield from _about_defaults(found["defaults"], found["order"])
     if found["narrowed"]:
         yield "narrowed space"
@@ -136,7 +136,7 @@ def _about_entities(found: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"worth tuning on their own: {len(found['own'])} of {len(known)}"
     header = ["entity", "trials", "best", "gain over defaults", "90 % interval"]
-    yield fitted(header, [_entity_row(known[label]) for label in found["own"][:_MOST_ENTITIES]])
+    yield fitted(header, [_entity_row(known[label]) for label in found["own"][:_MOST_ENTITIES]], "json")
     if len(found["own"]) > _MOST_ENTITIES:
         yield f"and {len(found['own']) - _MOST_ENTITIES} more (--format json has all)"
     yield ""
