@@ -73,10 +73,14 @@ def _write(found: Mapping[str, Any], opened: Sequence[Trials], file: Path | None
     from kftune.errors import KftuneError
     from kftune.files import write_text
     from kftune.results.across.study_file import narrowed_study
-    from kftune.study import study_from_dict
+    from kftune.study import load_study, study_from_dict
 
-    base: Any = None if file is None else yaml_text.load_file(file)
-    study, notes = narrowed_study(found, opened, base)
+    if file is None:
+        study, notes = narrowed_study(found, opened)
+    else:
+        given, base = load_study(file), yaml_text.load_file(file)
+        one = given if given.for_each is None else given.for_entity(given.for_each.entities[0].name)
+        study, notes = narrowed_study(found, opened, base, one.space)  # type: ignore[arg-type]  # it is a mapping
     head = f"# Written by kftune summarise from {found['trials']} trials of {len(found['entities'])} entities.\n"
     write_text(out, head + "".join(f"# {note}\n" for note in notes) + yaml_text.dump(study))
     places = (out.parent, *([] if file is None else [file.parent]), Path.cwd())
