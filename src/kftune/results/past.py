@@ -128,12 +128,8 @@ class _Source:
     def __init__(self, study: Study, trials: Trials) -> None:
         self._study, self._trials = study, trials
         self._names = [objective.metric for objective in study.objectives]
-        theirs = {objective.name: objective.direction for objective in trials.meta.objectives}
-        self._turned = [
-            each.metric for each in study.objectives if theirs.get(each.metric, each.direction) != each.direction
-        ]
         self._scored = [trial for trial in trials.trials() if trial.state in SCORED]
-        self._scores = {} if self._turned else {trial.number: self._score(trial) for trial in self._scored}
+        self._scores = {trial.number: self._score(trial) for trial in self._scored}
         self._has_scores = any(score is not None for score in self._scores.values())
 
     def read(self) -> list[_Read]:
@@ -142,10 +138,7 @@ class _Source:
 
     def notes(self) -> Iterator[str]:
         """Yields why results are not taken over."""
-        if self._turned:
-            turned = " and ".join(self._turned)
-            yield f"{turned} had another direction in {self._trials.place}, so no result is taken over"
-        elif self._scored and not self._has_scores:
+        if self._scored and not self._has_scores:
             yield (
                 f"no trial of {self._trials.place} has a value of {' and '.join(self._names)}, so its own objective "
                 f"{self._trials.meta.objective.name} says which points are best, and no result is taken over"
