@@ -288,6 +288,7 @@ def test_one_run_at_a_time_writes(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "runs" / "lock")], stdout=subprocess.PIPE
     ) as holder:
+        assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(StoreError, match="only one run at a time"):
             run(many("ab", trials=1), tmp_path / "runs")
