@@ -21,6 +21,7 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.process import INTERRUPTED
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import Runtime
+from kftune.local.study.audience import Audience
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.pipeline import Pipeline
 from kftune.results.lock import take_lock
@@ -87,7 +88,8 @@ def run_pipeline(
     values = _with_defaults(pipeline, parameters or {})
     place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
     at_once = parallel or pipeline.parallel or os.cpu_count() or 1
-    emit = on_event or (lambda event: None)
+    interrupts = Interrupts()
+    emit = Audience(on_event, interrupts)
     graph = Graph(pipeline, values)
     files = PipelineFolder(Path(folder).resolve())
     content = [pipeline.content_hash(), values, runtime, dict(images or {})]
@@ -120,7 +122,6 @@ def run_pipeline(
             fresh_too = " and was begun with --fresh, so it takes nothing from earlier runs" if meta["fresh"] else ""
             emit(Note(f"resuming run {run.name}, which has not succeeded{fresh_too} (--fresh starts over)"))
         cache = Cache(files, run, emit, use=not meta["fresh"])
-        interrupts = Interrupts()
         ended = PipelineEngine(
             pipeline, graph, run, steps, cache, parallel=at_once, interrupts=interrupts, emit=emit
         ).run()
@@ -128,6 +129,7 @@ def run_pipeline(
         states = {task.name: task.state for task in graph.all}
         end = {"state": ended.state, "message": ended.message, "ended": now(), "steps": states, "results": results}
         run.write({**meta, **end})
+        emit.raise_error()
         return PipelineOutcome(ended.state, ended.message, run.path, results)
     finally:
         os.close(lock)

@@ -14,7 +14,7 @@ from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
 from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
-from kftune.local.study.events import Note, OnEvent, now
+from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
@@ -108,7 +108,6 @@ def run_study(
         emit = None
         if on_event is not None:
             emit = _noting(study, store.folder, on_event)
-            trials.runner.tell = lambda note: on_event(Note(note))
         plan, interrupts = study_plan(study, store.meta), Interrupts()
         return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
