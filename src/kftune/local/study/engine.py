@@ -19,7 +19,7 @@ from kftune.local.study.pauses import Pauses, with_last_reports
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.retries import Ended, Retries, Retry
-from kftune.local.study.running import RunningTrial
+from kftune.local.study.running import RunningTrial, attend
 from kftune.local.study.stopping import Judge, Stop
 from kftune.local.study.telling import Telling
 from kftune.local.study.trials import Trials
@@ -41,6 +41,9 @@ class StudyEngine:
         interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
         retry_failed: Whether trials of earlier runs run again that failed or reported no objective.
+
+    Attributes:
+        running: The trials that run now.
     """
 
     def __init__(
@@ -72,25 +75,82 @@ class StudyEngine:
         self._next_number = store.next_number()
         self._exhausted = False
         self._answer_seconds = 0.0
-        self._running: Listener[RunningTrial] = Listener(interrupts)
+        self._listener: Listener[RunningTrial] = Listener(interrupts)
+        self._began = 0.0
+        self.running: set[RunningTrial] = set()
 
     def run(self) -> Outcome:
         """Runs trials until the study is over, then stops the rest."""
-        began = time.monotonic()
         try:
             # After an error, the trials that this kills are still stored as running, so the next run repeats them.
-            with self._running.open():
-                self._emit_start()
+            with self._listener.open():
+                self.begin()
                 reason = self._loop()
                 self._stop_running(reason)
                 if reason != "Interrupted":
                     self._end_paused()
-                    self._settle()
+                    self.settle()
         except OSError:
             self._store.check_place()
             raise
         finally:
             self._trials.close()
+        return self.conclude(reason)
+
+    def _loop(self) -> Reason:
+        while True:
+            reason = self.over()
+            if reason is not None:
+                return reason
+            while self.start_next():
+                pass
+            self.settle()
+            if self.running:
+                if self._may_start_more():
+                    self._trials.prepare(self._store.name(self._next_number))
+                attend(self._listener, self._progress.seconds_left())
+            elif self.over() is None:
+                self._end_paused()
+
+    # -- the parts of a run --------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Tells of the start."""
+        self._began = time.monotonic()
+        total = self._sampler.total(self._plan.meta.max_trials)
+        self._telling.now(lambda: self._progress.started(total, self._trials.parallel))
+        for note in (*self._trials.notes, *self._sampler.notes):
+            self._telling.note(note)
+
+    def over(self) -> Reason | None:
+        """Returns what ends the study now; None while nothing does."""
+        if self._interrupts.count:
+            return "Interrupted"
+        waits = self.running or self._again or self._pauses
+        return self._progress.reached(exhausted=self._exhausted and not waits)
+
+    def start_next(self) -> bool:
+        """Starts a trial if one may start now; returns whether it does."""
+        if len(self.running) >= self._trials.parallel or not self._may_start():
+            return False
+        paused = self._pauses.next()
+        if paused is not None:
+            self._go_on(paused)
+        elif not self._may_start_more():
+            return False
+        elif self._again:
+            self._start_again()
+        else:
+            return self._start_new()
+        return True
+
+    def settle(self) -> None:
+        """Writes ended trials to disk, and the time that all trials took."""
+        self._store.trial_seconds = self._judge.trial_seconds
+        self._telling.settle()
+
+    def conclude(self, reason: Reason) -> Outcome:
+        """Stores and tells what ended the study; returns the outcome."""
         for note in (*self._judge.notes(), *self._again.notes()):
             self._telling.note(note)
         targets = [target._asdict() for target in self._judge.targets()]
@@ -103,59 +163,20 @@ class StudyEngine:
                 message=outcome.message,
                 counts=outcome.counts,
                 **self._progress.found(),
-                seconds=time.monotonic() - began,
+                seconds=time.monotonic() - self._began,
                 targets=targets,
             )
         )
         self._audience.raise_error()
         return outcome
 
-    # -- the loop ----------------------------------------------------------------------------------------------
-
-    def _loop(self) -> Reason:
-        while True:
-            reason = self._over()
-            if reason is not None:
-                return reason
-            self._fill()
-            self._settle()
-            if self._running:
-                if self._may_start_more():
-                    self._trials.prepare(self._store.name(self._next_number))
-                self._listen(self._progress.seconds_left())
-            elif self._over() is None:
-                self._end_paused()
-
-    def _settle(self) -> None:
-        """Writes ended trials to disk, and the time that all trials took."""
-        self._store.trial_seconds = self._judge.trial_seconds
-        self._telling.settle()
-
-    def _over(self) -> Reason | None:
-        """Returns what ends the study now; None while nothing does."""
-        if self._interrupts.count:
-            return "Interrupted"
-        waits = self._running or self._again or self._pauses
-        return self._progress.reached(exhausted=self._exhausted and not waits)
-
-    def _fill(self) -> None:
-        """Starts trials until as many run as allowed."""
-        while len(self._running) < self._trials.parallel and self._may_start():
-            paused = self._pauses.next()
-            if paused is not None:
-                self._go_on(paused)
-            elif not self._may_start_more():
-                return
-            elif self._again:
-                self._start_again()
-            elif not self._start_new():
-                return
+    # -- starting ------------------------------------------------------------------------------------------------
 
     def _may_start(self) -> bool:
         return not self._interrupts.count and not self._progress.reached()
 
     def _may_start_more(self) -> bool:
-        started = self._progress.finished + len(self._running) + len(self._pauses)
+        started = self._progress.finished + len(self.running) + len(self._pauses)
         return started < self._plan.meta.max_trials and not self._exhausted and self._may_start()
 
     def _go_on(self, trial: Trial) -> None:
@@ -177,13 +198,13 @@ class StudyEngine:
 
     def _start_new(self) -> bool:
         if self._answer_seconds > _QUICK_ANSWER:
-            self._settle()
+            self.settle()
         number, asked = self._next_number, time.perf_counter()
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
         if suggestion is None:
             # The end of a running trial may bring new points.
-            self._exhausted = not self._running and not self._pauses
+            self._exhausted = not self.running and not self._pauses
             return False
         self._next_number += 1
         self._start(number, 1, suggestion, self._origin)
@@ -195,7 +216,7 @@ class StudyEngine:
         """Starts a trial; with `before` it goes on in its output folder."""
         name, goes_on = self._store.name(number), self._again.of(number).promoted if before else None
         reader, gpus = self._plan.reader(name), self._trials.devices.take()
-        running = RunningTrial(number, suggestion, reader, gpus, self._again.watch())
+        running = RunningTrial(self, number, suggestion, reader, gpus, self._again.watch())
         if before is not None:
             reader.restore(before, self._store.curves(number))
             running.seconds_before = before.duration or 0.0
@@ -211,7 +232,8 @@ class StudyEngine:
             self._store.check_place()
             problem = f"the program could not be started: {error}"
         else:
-            self._running.add(running)
+            self._listener.add(running)
+            self.running.add(running)
             self._judge.began(number)
         # A kill before the next line leaves a process that the store does not know. `remove_leftovers` finds it by its
         # environment.
@@ -233,22 +255,16 @@ class StudyEngine:
             self._trials.devices.give_back(running.gpus)
             self._end(running, "Failed", problem, running.seconds_before, None)
 
-    # -- listening ---------------------------------------------------------------------------------------------
+    # -- listening -----------------------------------------------------------------------------------------------
 
-    def _listen(self, longest: float | None = None) -> None:
-        """Waits for a process, or until something is due; at most `longest` seconds."""
-        until = None if longest is None else time.monotonic() + longest
-        for running in self._running.listen(until, *(running.reader.next_look for running in self._running)):
-            self._judge_reports(running)
-            if running.process.returncode is not None:
-                self._finish(running)
-        moment = time.monotonic()
-        for running in self._running:
-            due = running.reader.next_look
-            if due is not None and due <= moment:
-                self._look(running)
+    def heard(self, running: RunningTrial) -> None:
+        """Takes note of what a trial has printed, or that it has ended."""
+        self._judge_reports(running)
+        if running.process.returncode is not None:
+            self._finish(running)
 
-    def _look(self, running: RunningTrial) -> None:
+    def look(self, running: RunningTrial) -> None:
+        """Looks for the reports of a trial that writes them elsewhere."""
         for metric in running.reader.look():
             self._telling.metric(running, metric)
         self._judge_reports(running)
@@ -268,6 +284,7 @@ class StudyEngine:
 
     def _finish(self, running: RunningTrial) -> None:
         process = running.process
+        self.running.discard(running)
         self._trials.devices.give_back(running.gpus)
         running.reader.close()
         running.hear_last(self._judge.hear(running.number, running.reader.reports()))
@@ -360,22 +377,14 @@ class StudyEngine:
 
     def _stop_running(self, reason: Reason) -> None:
         """Asks the running trials to end, and waits for them; a second interrupt kills them."""
-        self._settle()
-        self._running.stop(self._progress.stop_message(reason))
-        if self._running and reason == "Interrupted":
+        self.settle()
+        self._listener.stop(self._progress.stop_message(reason))
+        if self.running and reason == "Interrupted":
             grace = self._plan.grace
-            stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
+            stopping = f"stopping {len(self.running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
             self._telling.note(stopping)
-        while self._running:
+        while self.running:
             if self._interrupts.count > (1 if reason == "Interrupted" else 0):
-                self._running.kill()
-            self._listen()
-            self._settle()
-
-    # -- events ------------------------------------------------------------------------------------------------
-
-    def _emit_start(self) -> None:
-        total = self._sampler.total(self._plan.meta.max_trials)
-        self._telling.now(lambda: self._progress.started(total, self._trials.parallel))
-        for note in (*self._trials.notes, *self._sampler.notes):
-            self._telling.note(note)
+                self._listener.kill()
+            attend(self._listener)
+            self.settle()

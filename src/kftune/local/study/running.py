@@ -1,9 +1,12 @@
-"""`RunningTrial`: what the engine knows of a trial while its process runs."""
+"""`RunningTrial`: what the engine knows of a trial while its process runs. `attend` listens to all of them."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from kftune.local.processes.listener import Listener
 from kftune.local.processes.lost import LossWatch
 from kftune.local.processes.process import TrialProcess
 from kftune.local.samplers import Suggestion
@@ -11,10 +14,21 @@ from kftune.local.study.plan import Reader
 from kftune.local.study.stopping import Stop
 
 
+class Hears(Protocol):
+    """What a running trial belongs to: the run of its study."""
+
+    def heard(self, running: RunningTrial) -> None:
+        """Takes note of what a trial has printed, or that it has ended."""
+
+    def look(self, running: RunningTrial) -> None:
+        """Looks for the reports of a trial that writes them elsewhere."""
+
+
 @dataclass(eq=False)
 class RunningTrial:
     """A trial with a running process."""
 
+    study: Hears
     number: int
     suggestion: Suggestion
     reader: Reader
@@ -41,3 +55,20 @@ class RunningTrial:
     def objective(self) -> float | None:
         """The value of the objective that counts, after the end."""
         return self.reader.objective if self.early is None or self.early.counts else None
+
+
+def attend(listener: Listener[RunningTrial], longest: float | None = None) -> None:
+    """Waits for a process, or until something is due, and tells the study of each trial that has something to say.
+
+    Args:
+        listener: The running trials, of one study or of several.
+        longest: How many seconds to wait at most; None for no limit.
+    """
+    until = None if longest is None else time.monotonic() + longest
+    for running in listener.listen(until, *(running.reader.next_look for running in listener)):
+        running.study.heard(running)
+    moment = time.monotonic()
+    for running in listener:
+        due = running.reader.next_look
+        if due is not None and due <= moment:
+            running.study.look(running)
