@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(problem, BrokenPipeError):
         return _READER_ENDED
     if problem is not None:
-        print(f"kftune: standard output must be written, but: {problem.strerror}", file=sys.stderr)
+        print(f"kftune: {problem.strerror}", file=sys.stderr)
         return 2
     return code
 
