@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from kftune.results.tables import (
     FORMAT,
     TABLES,
     check_format,
+    full_disk_as_os_error,
     meta_of,
     meta_to_text,
     origin_to_row,
@@ -79,11 +80,13 @@ class Store:
             cannot be moved aside because other files are in the folder.
 
     Attributes:
+        patience: Called with what cannot be done and an action; does it as soon as the machine lets it.
         trial_seconds: How long all trials together ran, with all their tries. The engine keeps it up to date.
     """
 
     def __init__(self, folder: Path | RunFolder, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
+        self.patience: Callable[[str, Callable[[], None]], None] = lambda what, action: action()
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self._lock = take_lock(self.folder.lock)
         try:
@@ -244,8 +247,16 @@ class Store:
 
     def _commit(self, *statements: _Statement, to_disk: bool) -> None:
         """Runs statements as one transaction; with `to_disk` it and all earlier ones are synchronised."""
-        run = self._connection.execute
         with translated(self.folder):
+            try:
+                self.patience("the results cannot be written", lambda: self._write(statements, to_disk=to_disk))
+            except OSError as error:  # nobody has waited
+                raise error.__cause__ or error from None
+
+    def _write(self, statements: Sequence[_Statement], *, to_disk: bool) -> None:
+        """Does what `_commit` does; a full disk is an `OSError`."""
+        run = self._connection.execute
+        with full_disk_as_os_error():
             if to_disk != self._to_disk:
                 run(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
                 self._to_disk = to_disk

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +35,13 @@ def _added(after: int, until: int) -> dict[str, str]:
     """Returns the columns that formats add, with their types."""
     return {name: kind for number in range(after + 1, until + 1) for name, kind in _ADDED[number].items()}
 
+
+# Source: sqlite3.h; the lowest byte is the kind of an error.
+_OF_MACHINE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
+}
 
 _CURVES = """\
 CREATE TABLE curves (
@@ -173,6 +182,22 @@ def check_format(version: int, folder: RunFolder, verb: str) -> None:
         raise StoreError(
             f"these results have format {version}, and this kftune {verb} {FORMAT}; update kftune", str(folder.path)
         )
+
+
+@contextmanager
+def full_disk_as_os_error() -> Iterator[None]:
+    """Gives SQLite's errors that a machine causes the form of the system's.
+
+    Raises:
+        OSError: The disk is full, or fails. Nothing of the transaction is in the file.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = _OF_MACHINE.get(error.sqlite_errorcode & 0xFF)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number)) from error
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_the_start_that_a_trial_s_process_keeps_is_the_one_in_proc(tmp_path):
         log=tmp_path / "log.txt",
         feed=len,
     )
-    assert stop_leftovers(f"KFTUNE_TEST_MARK={tmp_path}/", [(process.pid, process.started)]) == 1
+    assert stop_leftovers(f"KFTUNE_TEST_MARK={tmp_path}/", [(process.pid or 0, process.started)]) == 1
     process.reap()
     assert process.returncode == -signal.SIGKILL
 

@@ -18,6 +18,7 @@ from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Graph
 from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.limits import within_limits
 from kftune.local.processes.process import INTERRUPTED
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import Runtime
@@ -102,7 +103,10 @@ def run_pipeline(
         # A resumed run stays as it was begun: what it has not done yet is not taken from older runs either.
         meta["fresh"] = fresh or meta.get("fresh", False)
         runner = ContainerRunner(place, images) if runtime == "container" else ProcessRunner()
+        runner.tell = lambda note: emit(Note(note))
+        runner.patience.asked_to_stop = lambda: interrupts.count > 0
         steps = PipelineSteps(pipeline, run, place, at_once, runner)
+        at_once = within_limits(at_once, steps.notes, "steps")
         steps.check()
         steps.remove_leftovers()
         run.write({**meta, "state": "Running"})

@@ -47,10 +47,16 @@ class Listener(Generic[R]):
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Allows listening within a block; however the block ends, no process is left behind."""
+        """Allows listening within a block; however the block ends, no process is left behind.
+
+        After an error, processes that still run get their grace.
+        """
         try:
             with self._interrupts.listening(self._selector):
-                yield
+                try:
+                    yield
+                finally:
+                    self._let_end()
         finally:
             with ExitStack() as all_of_them:  # also those after one that raises
                 all_of_them.callback(self._selector.close)
@@ -93,6 +99,15 @@ class Listener(Generic[R]):
         for running in self:
             running.stopped = why
             running.process.stop()
+
+    def _let_end(self) -> None:
+        """Asks all of them to end, and waits for that; one more interrupt ends the wait."""
+        for running in self:
+            running.process.stop()
+        before = self._interrupts.count
+        while self._listened and self._interrupts.count == before:
+            for _ in self.listen():
+                pass
 
     def kill(self) -> None:
         """Kills all of them; `listen` yields each one that has."""

@@ -6,15 +6,15 @@ ready, and `on_time` when `next_time` has come, until `returncode` is set.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+
+from kftune.local.processes.patience import Patience, is_trouble
+from kftune.local.processes.spawning import PIPE, Spawn, clock, has_ended, pidfd, spawn, with_pipe
 
 CHUNK = 1 << 18
 """Bytes read at once."""
@@ -31,55 +31,13 @@ PASSED_ON: Mapping[int, str] = {**SIGNALS, 128 + signal.SIGKILL: "SIGKILL", 128 
 INTERRUPTED = 130
 """Exit code of a process of kftune that was asked to stop."""
 
-_PIPE = 1 << 20
+NOT_STARTED = 126
+"""Exit code of a process that could not be started after a wait, as of a shell."""
+
 # A process that stays behind and holds the pipe open has this long to write the rest.
 _LINGER = 0.25
 # Without pidfd, a process is asked this often whether it has ended.
 _BETWEEN_LOOKS = 0.02
-
-
-class Spawned(Protocol):
-    """A process that was started; `subprocess.Popen` is one.
-
-    Attributes:
-        pid: Its number, which is also that of its process group.
-    """
-
-    pid: int
-
-    def wait(self) -> int:
-        """Waits for its end; returns its exit code, or the negative number of the signal that ended it."""
-        ...
-
-
-Spawn = Callable[[Sequence[str], str, Mapping[str, str], Path, int], Spawned]
-"""Starts a process; see `spawn`."""
-
-
-def spawn(argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
-    """Starts a program in its own session.
-
-    Args:
-        argv: The command.
-        executable: The program's path.
-        env: The whole environment.
-        cwd: Working folder.
-        output: The descriptor that it writes to.
-
-    Raises:
-        OSError: The program cannot be started.
-        ValueError: An argument cannot be passed to a process.
-    """
-    return subprocess.Popen(
-        argv,
-        executable=executable,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        cwd=cwd,
-        env=env,
-        start_new_session=True,
-    )
 
 
 class TrialProcess:
@@ -99,8 +57,10 @@ class TrialProcess:
         explain: Says what an exit code means; None for the usual meanings.
         endings: Exit codes that show a signal from outside, each with that signal.
         start: Starts the process.
+        patience: Waits while the machine cannot start it, or cannot write its log.
 
     Attributes:
+        pid: Its number; None before its start, which may have to wait.
         began: When it started (monotonic clock).
         started: When it started, in seconds: on Linux since the machine started, elsewhere since 1970.
         ended: When it ended (monotonic clock).
@@ -128,8 +88,10 @@ class TrialProcess:
         explain: Callable[[int], str] | None = None,
         endings: Mapping[int, str] = SIGNALS,
         start: Spawn = spawn,
+        patience: Patience | None = None,
     ) -> None:
-        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._launch = lambda output: start(argv, executable, env, cwd, output)
+        self._log_path = log
         self._logged = self._received = 0
         self._feed = feed
         self.grace = grace
@@ -137,25 +99,56 @@ class TrialProcess:
         self.explain = explain
         self.endings = endings
         self._clean_up = clean_up
+        self._patience = Patience() if patience is None else patience
         self.cut_short = False
-        self.began = time.monotonic()
-        self.started = _now()
-        try:
-            self._process, self._output = _with_pipe(start, argv, executable, env, cwd)
-        except BaseException:
-            os.close(self._log)
-            raise
-        self.pid = self._process.pid
-        self.ended = 0.0
-        self._exit = _pidfd(self.pid)
-        self._open = True
-        self._exited = False
+        self.pid: int | None = None
+        self.began = self.started = self.ended = 0.0
+        self._exit: int | None = None
+        self._open = self._exited = False
         self.returncode: int | None = None
         self.timed_out = False
-        self._stop_at = None if timeout is None else self.began + timeout
+        self._start_at: float | None = None
+        self._stop_at: float | None = None
         self._kill_at: float | None = None
         self._linger_until: float | None = None
+        self._look_at: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        """Starts the process, or waits when the machine cannot start it now."""
+        try:
+            self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            try:
+                self.began, self.started = time.monotonic(), clock()
+                self._process, self._output = with_pipe(self._launch)
+            except BaseException:
+                os.close(self._log)
+                raise
+        except OSError as error:
+            if not is_trouble(error):
+                raise
+            self.began = self.ended = time.monotonic()
+            self._start_at = self._patience.next_try(error)
+            return
+        self._start_at = None
+        self._patience.started()
+        self.pid = self._process.pid
+        self._exit = pidfd(self.pid)
+        self._open = True
+        self._stop_at = None if self.timeout is None else self.began + self.timeout
         self._look_at = self.began if self._exit is None else None
+
+    def _start_late(self) -> None:
+        """Tries again to start the process; an error that lies in its command ends it."""
+        if self.cut_short:
+            self.returncode = -signal.SIGTERM
+            return
+        try:
+            self._start()
+        except (OSError, ValueError) as error:
+            problem = f"the program could not be started: {error}"
+            self.explain = lambda code: problem
+            self.returncode = NOT_STARTED
 
     # -- what a caller listens to ----------------------------------------------------------------------------
 
@@ -172,6 +165,8 @@ class TrialProcess:
     @property
     def next_time(self) -> float | None:
         """When `on_time` must be called (monotonic clock); None while nothing is due."""
+        if self._start_at is not None:
+            return self._start_at
         if self._exited:
             return self._linger_until
         times = [moment for moment in (self._stop_at, self._kill_at, self._look_at) if moment is not None]
@@ -194,10 +189,17 @@ class TrialProcess:
         self._finish_if_ended()
 
     def on_time(self, now: float) -> None:
-        """Does what is due."""
+        """Does what is due.
+
+        Raises:
+            MachineError: The machine could not start it for too long.
+        """
+        if self._start_at is not None:
+            self._start_late()
+            return
         if self._look_at is not None:
             self._look_at = now + _BETWEEN_LOOKS
-            if not self._exited and _has_ended(self.pid):
+            if not self._exited and has_ended(self._process.pid):
                 self.on_exit()
         if self._exited:
             self._finish_if_ended(late=self._linger_until is not None and now >= self._linger_until)
@@ -213,7 +215,9 @@ class TrialProcess:
         """Asks the process group to end, and kills it after the grace period."""
         self.cut_short = True
         self._stop_at = None
-        if self._kill_at is None:
+        if self._start_at is not None:
+            self._start_at = 0.0
+        elif self._kill_at is None:
             self._signal(signal.SIGTERM)
             self._kill_at = time.monotonic() + self.grace
 
@@ -226,7 +230,9 @@ class TrialProcess:
     def reap(self) -> None:
         """Kills the process group and waits for its end."""
         self.kill()
-        if self.returncode is None:
+        if self._start_at is not None:
+            self._start_late()
+        elif self.returncode is None:
             self._feed = _drop
             self._exited = True
             self._finish_if_ended(late=True)
@@ -235,7 +241,7 @@ class TrialProcess:
 
     def _signal(self, number: signal.Signals) -> None:
         # The process is not reaped before `_finish_if_ended`, so its number still belongs to this group.
-        if self.returncode is None:
+        if self.returncode is None and self.pid is not None:
             # macOS raises PermissionError for a group that has only dead processes left.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
@@ -247,6 +253,7 @@ class TrialProcess:
         self._signal(signal.SIGKILL)
         self._drain()
         self.returncode = self._process.wait()
+        self._patience.ended()
         if self._open:
             os.close(self._output)
             self._open = False
@@ -258,7 +265,7 @@ class TrialProcess:
 
     def _drain(self) -> None:
         """Reads what is in the pipe, and no more: a process that was left behind may write without end."""
-        until = self._received + 2 * _PIPE
+        until = self._received + 2 * PIPE
         while self._open and self._received < until and self._read():
             pass
 
@@ -284,59 +291,21 @@ class TrialProcess:
         if self._logged >= LONGEST_LOG:
             chunk += b"\n[kftune: the log ends here, it has 1 GiB; metrics are still read]\n"
         view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._log, view) :]
+        while view and not self._patience.is_over:
+            try:
+                written = os.write(self._log, view)
+            except OSError as error:
+                written = self._write_late(view, error)
+            view = view[written:]
 
-
-def _with_pipe(
-    start: Spawn, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path
-) -> tuple[Spawned, int]:
-    """Starts a process that writes into a pipe; returns the pipe's other end too."""
-    reader, writer = os.pipe()
-    try:
-        _widen(reader)
-        os.set_blocking(reader, False)
-        process = start(argv, executable, env, cwd, writer)
-    except UnicodeEncodeError as error:
-        os.close(reader)
-        lacks = error.object[error.start : error.end]
-        raise ValueError(
-            f"arguments and variables are passed in {error.encoding}, the encoding of this process, which lacks "
-            f"{lacks!r}; set LANG=C.UTF-8 or PYTHONUTF8=1"
-        ) from error
-    except BaseException:
-        os.close(reader)
-        raise
-    finally:
-        os.close(writer)
-    return process, reader
+    def _write_late(self, view: memoryview, error: OSError) -> int:
+        """Waits until the log can be written; returns how much was. One that may not grow ends here."""
+        if not is_trouble(error):
+            self._patience.note(f"{self._log_path.name} ends here, and metrics are still read: {error.strerror}")
+            self._logged = LONGEST_LOG
+            return len(view)
+        return self._patience.hold(f"{self._log_path.name} cannot be written", lambda: os.write(self._log, view))
 
 
 def _drop(chunk: bytes) -> None:
     """Drops output."""
-
-
-def _widen(descriptor: int) -> None:
-    """Makes a pipe hold more, so that a trial that prints much does not wait for kftune."""
-    with suppress(AttributeError, OSError):  # not Linux, or above this user's limit
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
-
-
-def _pidfd(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # not Linux, or a sandbox that forbids it
-        return None
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a child has ended; `wait` still reaps it."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _now() -> float:
-    """The present time, on the clock by which the system knows when a process started."""
-    try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    except (AttributeError, OSError):  # not Linux
-        return time.time()

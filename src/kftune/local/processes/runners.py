@@ -14,8 +14,10 @@ from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.commands import installs, is_shell
 from kftune.local.processes.leftovers import stop_leftovers
-from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, Spawned, TrialProcess, spawn
+from kftune.local.processes.patience import Patience
+from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, TrialProcess
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
+from kftune.local.processes.spawning import Spawned, spawn
 from kftune.local.processes.start import Runtime, Start
 
 Feed = Callable[[bytes], object]
@@ -27,12 +29,14 @@ class ProcessRunner:
     Attributes:
         runtime: What it starts.
         tell: Called with a note about how processes start, while they do.
+        patience: Waits while the machine cannot start them.
     """
 
     runtime: ClassVar[Runtime] = "process"
 
     def __init__(self) -> None:
         self.tell: Callable[[str], object] = str
+        self.patience = Patience(lambda note: self.tell(note))
         self._outside = dict(os.environ)
         self._cores = _cores()
         self._programs: dict[tuple[str, Path, str], str] = {}
@@ -112,6 +116,7 @@ class ProcessRunner:
             clean_up=(lambda: self._sweep(start)) if start.sweep else None,
             endings=_endings(start),
             start=self._spawn,
+            patience=self.patience,
         )
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
@@ -242,6 +247,7 @@ class ContainerRunner(ProcessRunner):
             clean_up=lambda: self._clean_up(start),
             explain=lambda code: how_it_ended(code, container).text,
             endings=PASSED_ON,
+            patience=self.patience,
         )
 
     def _remove_containers(self, labels: Mapping[str, str]) -> None:

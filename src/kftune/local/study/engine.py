@@ -65,6 +65,8 @@ class StudyEngine:
         self._audience = Audience(emit, interrupts)
         self._telling = Telling(store, self._audience if emit else None)
         trials.runner.tell = self._telling.note
+        trials.runner.patience.asked_to_stop = lambda: interrupts.count > 0
+        store.patience = trials.runner.patience.hold
         self._origin = store.meta.origin(trials.code, trials.revision)
         self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
         earlier = with_last_reports(store, plan)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kftune.local.processes.process import Spawned
 from kftune.local.processes.runners import ProcessRunner
+from kftune.local.processes.spawning import Spawned
 
 if TYPE_CHECKING:  # only studies with a warm worker need them
     from kftune.local.processes.warm.worker import WarmWorker
