@@ -19,7 +19,7 @@ from kftune.errors import KftuneError
 from kftune.local import Event, Note, StudyStarted, run_study
 from kftune.local.pipeline import run_pipeline
 from kftune.local.pipeline.events import PipelineStarted
-from kftune.local.processes import limits, patience
+from kftune.local.processes import patience
 from kftune.local.processes.limits import within_limits
 from kftune.pipeline import pipeline_from_dict
 
@@ -75,9 +75,9 @@ print(outcome.counts, events[0].parallel, events[1].message)
 
 def test_the_limit_of_a_user_s_processes_counts_those_that_run(monkeypatch):
     # Root has no such limit, so this only pretends to be another user.
-    monkeypatch.setattr(limits.os, "geteuid", lambda: 1)
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
     monkeypatch.setattr(
-        limits.resource, "getrlimit", lambda kind: (4, 4) if kind == resource.RLIMIT_NPROC else (99999, 99999)
+        resource, "getrlimit", lambda kind: (4, 4) if kind == resource.RLIMIT_NPROC else (99999, 99999)
     )
     told: list[str] = []
     assert within_limits(8, told) < 4
