@@ -29,6 +29,21 @@ objectives:
   - {metric: val_loss, direction: minimize, goal: 0.05}
   - {metric: parameters, direction: minimize, goal: 100000, reduce: latest, regex: "parameters: ([0-9]+)"}
 """,
+    "for_each": """
+name: circuits
+hparams: LstmHparams
+values: {circuit: "${entity}"}
+for_each:
+  items: [PLANT001/CIRCUIT01, PLANT001/CIRCUIT02]
+  budget: {max_trials: 60, parallel: 4, wall_clock: 8h, max_failed: 20}
+""",
+    "for_each.budget": """
+for_each:
+  file: circuits.yaml
+  at: PLANT001/*
+  budget: {max_trials: 60, parallel: 4, wall_clock: 8h, max_failed: 20}
+values: {circuit: "${entity}"}
+""",
     "apply": """
 apply: {to: config.yaml, at: training, map: {learning_rate: optimizer.lr}, add: true, baseline: false}
 """,

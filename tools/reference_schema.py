@@ -19,6 +19,7 @@ _WORDS = {
     ("string", "number", "boolean"): "text, number or boolean",
     ("string", "number", "boolean", "array"): "text, number, boolean or list",
     ("string", "integer", "number", "boolean"): "text, number or boolean",
+    ("string", "integer", "object"): "text, number or mapping",
     ("number", _DURATION): _DURATION,
     ("number", _QUANTITY): _QUANTITY,
 }

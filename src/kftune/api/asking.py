@@ -27,6 +27,7 @@ from kftune.revision import revision_of
 from kftune.runs import RUNS, make_results_folder
 from kftune.stopping import TrialRule
 from kftune.study import Study
+from kftune.study.each import refuse_entities
 from kftune.study.retries import NO_RETRIES
 
 H = TypeVar("H", bound=Hparams)
@@ -327,6 +328,7 @@ class AskTell(Generic[H]):
 
 def _check(study: Study) -> None:
     """Refuses what only an engine can do that runs the trials itself, and warns of what has no effect."""
+    refuse_entities(study, "an ask-and-tell loop")
     for rule in study.stopping:
         if isinstance(rule, TrialRule) and rule.pauses_at is not None:
             raise RunError(

@@ -23,9 +23,9 @@ from kftune.local import Event, Outcome, TrialFinished
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Start
 from kftune.local.samplers import Sampler, Setup, Space, Strategy, Suggestion
+from kftune.local.study.alone import StudyAlone
 from kftune.local.study.audience import Audience
 from kftune.local.study.changes import changes
-from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.reader import StudyReader
@@ -177,7 +177,7 @@ def run_list(
             reader=lambda trial: StudyReader(study),
             grace=study.step.grace_period,
         )
-        engine = StudyEngine(plan, store, sampler, trials, interrupts, emit=tell, retry_failed=retry_failed)
+        engine = StudyAlone(plan, store, sampler, trials, interrupts, emit=tell, retry_failed=retry_failed)
         outcome = engine.run()
         found = found_of(listed, chosen, store)
         on_found(found)

@@ -38,6 +38,7 @@ from kftune.spec.container import Command
 from kftune.spec.labels import DnsLabel, LabelValue
 from kftune.spec.part import PartError, located
 from kftune.study import Study, load_study
+from kftune.study.each import refuse_entities
 from kftune.study.types import HparamsClass
 
 
@@ -340,7 +341,9 @@ class TuneStep(StepConfig):
         super().model_post_init(context)
 
     def check_hparams(self) -> None:
-        """Needs no check: the class is that of the study."""
+        """Checks the study only: the class is its."""
+        with located("study"):
+            refuse_entities(self.study, "a tune step")
 
     @property
     def launches(self) -> bool:

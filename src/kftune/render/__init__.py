@@ -18,6 +18,7 @@ from kftune.render.katib import render_katib
 from kftune.render.rendering import Rendering, check_controls
 from kftune.render.size import check_experiment
 from kftune.study import Study
+from kftune.study.each import refuse_entities
 
 if TYPE_CHECKING:
     from kftune.pipeline import Pipeline
@@ -45,7 +46,7 @@ def render(what: Study | Pipeline | str | Path, target: str | None = None) -> Re
     Raises:
         RenderError: The target cannot express it; the message says what, why and what works.
         UnknownNameError: The target is unknown.
-        StudyError: The file has an invalid study.
+        StudyError: The file has an invalid study, or the study has entities.
         PipelineError: The file has an invalid pipeline.
         UsageError: It is neither, there is no such file, the target is for the other kind, or a pipeline has no target.
     """
@@ -54,6 +55,7 @@ def render(what: Study | Pipeline | str | Path, target: str | None = None) -> Re
     renderer = TARGETS.get("katib" if target is None else target)
     if renderer is None:
         raise _unknown(str(target), "study", TARGETS, PIPELINE_TARGETS)
+    refuse_entities(what, "the target katib")
     rendering = renderer(what)
     check_controls(rendering)
     rendering.notes.extend(check_experiment(rendering.documents[0]))

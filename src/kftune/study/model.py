@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from kftune.argv import Kinds
 from kftune.domains import Conditional, Domain
-from kftune.errors import HparamsError
+from kftune.errors import HparamsError, StudyError
 from kftune.hparams.fields import Leaf, kinds_of
 from kftune.hparams.homes import home_of
 from kftune.metrics.definition import MetricDefinition
@@ -31,8 +31,10 @@ from kftune.study.checks import (
     check_space,
     unknown,
 )
+from kftune.study.each import check_entities, study_of, values_for
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.feasibility import Feasibility, Refusal
+from kftune.study.for_each import EachEntity
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.objectives import EITHER, comparable, definitions_of, not_given, reductions_of, settle
 from kftune.study.retries import NO_RETRIES, RetryLimits, limits_of
@@ -78,6 +80,8 @@ class Study(Part):
     """Rules that end trials, or the study, before their time: settings by rule, or a list of such mappings."""
     step: Step
     """What each trial runs."""
+    for_each: EachEntity | None = None
+    """The entities, such as circuits, each of which has trials of its own: a YAML file, or a list."""
     points: tuple[dict[str, Any], ...] = ()
     """Values to try first, by dotted name; missing ones take their defaults. Not on Katib."""
     apply: Apply | None = None
@@ -106,6 +110,8 @@ class Study(Part):
             check_point(self, point, index)
         if self.apply is not None:
             check_map(self, self.apply.map)
+        if self.for_each is not None:
+            check_entities(self)
 
     # -- derived values ----------------------------------------------------------------------------------------
 
@@ -114,7 +120,9 @@ class Study(Part):
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
         leaves = self.hparams.leaves()
-        for name, value in flat_values(self.hparams, self.values):
+        # With entities, those of the first one stand for all.
+        values = self.values if self.for_each is None else values_for(self, self.for_each.entities[0])
+        for name, value in flat_values(self.hparams, values):
             if name not in leaves:
                 raise unknown(self, name, "values")
             if name in found:
@@ -176,6 +184,20 @@ class Study(Part):
     def size(self) -> float:
         """The number of points of the space, ignoring conditions; may be `math.inf`."""
         return math.prod(domain.size for domain in self.space.values())
+
+    def for_entity(self, name: str) -> Study:
+        """Returns the study of one entity of `for_each`.
+
+        Args:
+            name: The entity's name, or its path in the file.
+
+        Raises:
+            UnknownNameError: There is no such entity.
+            StudyError: The study has no `for_each`.
+        """
+        if self.for_each is None:
+            raise StudyError(f"a study has entities in for_each, but {self.name!r} has none")
+        return study_of(self, self.for_each.entity(name))
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Returns `point` without values that their condition excludes; parents are evaluated before children."""

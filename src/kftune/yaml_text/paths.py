@@ -32,6 +32,16 @@ def parts_of(path: str) -> list[str]:
     return [_ESCAPED.sub(r"\1", part) for part in parts if part]
 
 
+def path_of(keys: Sequence[str]) -> str:
+    """Returns the path that `parts_of` splits into some keys; none of them may be empty.
+
+    Args:
+        keys: Such as ``["PLANT001", "CIRCUIT01"]``.
+    """
+    signs = re.compile(r"[\\/.]" if len(keys) == 1 else r"[\\/]")
+    return "/".join(signs.sub(r"\\\g<0>", key) for key in keys)
+
+
 class Found(NamedTuple):
     """Where a path leads.
 

@@ -11,6 +11,7 @@ from typing import cast
 from kftune.errors import UnknownNameError
 from kftune.importers.outward.exported import Exported
 from kftune.study import Study
+from kftune.study.each import refuse_entities
 
 TARGETS = {
     "azureml": "a sweep job (YAML)",
@@ -30,7 +31,9 @@ def write_foreign(system: str, study: Study) -> Exported:
 
     Raises:
         UnknownNameError: There is no such system.
+        StudyError: The study has entities.
     """
     if system not in TARGETS:
         raise UnknownNameError("system", system, TARGETS)
+    refuse_entities(study, f"the form of {system}")
     return cast("Exported", import_module(f"kftune.importers.outward.{system}").write(study))

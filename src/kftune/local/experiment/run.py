@@ -30,8 +30,8 @@ from kftune.local.experiment.template import Options, Template
 from kftune.local.experiment.trials import ExperimentTrials
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.samplers import Sampler, make_sampler
+from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
-from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
@@ -140,7 +140,7 @@ def run_experiment(
         plan = _plan(spec, store.meta, readers, trials)
         emit = None if on_event is None else _noting(metrics, readers, on_event)
         interrupts = Interrupts()
-        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
+        return StudyAlone(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
 def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:

@@ -1,7 +1,4 @@
-"""Runs a study: starts trials, listens to them, stores their results, and decides when the study is over.
-
-It has one thread, which waits in one `select` only. However the loop ends, no trial's process is left behind.
-"""
+"""Parts of a run of a study: starts trials, hears them, stores their results, and says when the study is over."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from kftune.local.study.pauses import Pauses, with_last_reports
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.retries import Ended, Retries, Retry
-from kftune.local.study.running import RunningTrial, attend
+from kftune.local.study.running import RunningTrial
 from kftune.local.study.stopping import Judge, Stop
 from kftune.local.study.telling import Telling
 from kftune.local.study.trials import Trials
@@ -31,7 +28,7 @@ _QUICK_ANSWER = 0.01
 
 
 class StudyEngine:
-    """Runs one study, or one Experiment, until it is over.
+    """One study, or one Experiment, that runs. What calls it has the loop: `StudyAlone`, or one for several studies.
 
     Args:
         plan: What ends the run, and how trials are read.
@@ -41,6 +38,7 @@ class StudyEngine:
         interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
         retry_failed: Whether trials of earlier runs run again that failed or reported no objective.
+        listener: Listens to the trials of several studies; None for a study that runs alone.
 
     Attributes:
         running: The trials that run now.
@@ -56,6 +54,7 @@ class StudyEngine:
         emit: OnEvent | None = None,
         *,
         retry_failed: bool = False,
+        listener: Listener[RunningTrial] | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -77,42 +76,9 @@ class StudyEngine:
         self._next_number = store.next_number()
         self._exhausted = False
         self._answer_seconds = 0.0
-        self._listener: Listener[RunningTrial] = Listener(interrupts)
+        self._listener: Listener[RunningTrial] = Listener(interrupts) if listener is None else listener
         self._began = 0.0
         self.running: set[RunningTrial] = set()
-
-    def run(self) -> Outcome:
-        """Runs trials until the study is over, then stops the rest."""
-        try:
-            # After an error, the trials that this kills are still stored as running, so the next run repeats them.
-            with self._listener.open():
-                self.begin()
-                reason = self._loop()
-                self._stop_running(reason)
-                if reason != "Interrupted":
-                    self._end_paused()
-                    self.settle()
-        except OSError:
-            self._store.check_place()
-            raise
-        finally:
-            self._trials.close()
-        return self.conclude(reason)
-
-    def _loop(self) -> Reason:
-        while True:
-            reason = self.over()
-            if reason is not None:
-                return reason
-            while self.start_next():
-                pass
-            self.settle()
-            if self.running:
-                if self._may_start_more():
-                    self._trials.prepare(self._store.name(self._next_number))
-                attend(self._listener, self._progress.seconds_left())
-            elif self.over() is None:
-                self._end_paused()
 
     # -- the parts of a run --------------------------------------------------------------------------------------
 
@@ -131,20 +97,40 @@ class StudyEngine:
         waits = self.running or self._again or self._pauses
         return self._progress.reached(exhausted=self._exhausted and not waits)
 
-    def start_next(self) -> bool:
-        """Starts a trial if one may start now; returns whether it does."""
+    @property
+    def taken(self) -> int:
+        """How many trials have a place in the budget: those that have ended, run or wait."""
+        return self._progress.finished + len(self.running) + len(self._pauses)
+
+    def seconds_left(self) -> float | None:
+        """Returns after how many seconds the study may be over without the end of a trial; None if none."""
+        return self._progress.seconds_left()
+
+    def start_next(self, *, more: bool = True) -> bool:
+        """Starts a trial if one may start now; returns whether it does.
+
+        Args:
+            more: Whether it may be one that takes a place in the budget.
+        """
         if len(self.running) >= self._trials.parallel or not self._may_start():
             return False
         paused = self._pauses.next()
         if paused is not None:
             self._go_on(paused)
-        elif not self._may_start_more():
+        elif not more or not self._may_start_more():
             return False
         elif self._again:
             self._start_again()
         else:
             return self._start_new()
         return True
+
+    def stop(self, reason: Reason) -> None:
+        """Asks the running trials to end."""
+        message = self._progress.stop_message(reason)
+        for running in self.running:
+            running.stopped = message
+            running.process.stop()
 
     def settle(self) -> None:
         """Writes ended trials to disk, and the time that all trials took."""
@@ -178,8 +164,7 @@ class StudyEngine:
         return not self._interrupts.count and not self._progress.reached()
 
     def _may_start_more(self) -> bool:
-        started = self._progress.finished + len(self.running) + len(self._pauses)
-        return started < self._plan.meta.max_trials and not self._exhausted and self._may_start()
+        return self.taken < self._plan.meta.max_trials and not self._exhausted and self._may_start()
 
     def _go_on(self, trial: Trial) -> None:
         self._store.folder.move_aside(trial.name, trial.attempt, only_log=True)
@@ -218,7 +203,9 @@ class StudyEngine:
         """Starts a trial; with `before` it goes on in its output folder."""
         name, goes_on = self._store.name(number), self._again.of(number).promoted if before else None
         reader, gpus = self._plan.reader(name), self._trials.devices.take()
-        running = RunningTrial(self, number, suggestion, reader, gpus, self._again.watch())
+        running = RunningTrial(
+            study=self, number=number, suggestion=suggestion, reader=reader, gpus=gpus, watch=self._again.watch()
+        )
         if before is not None:
             reader.restore(before, self._store.curves(number))
             running.seconds_before = before.duration or 0.0
@@ -336,7 +323,7 @@ class StudyEngine:
         self._progress.add(number, "Paused", None)
         self._telling.paused(number, ending)
 
-    def _end_paused(self) -> None:
+    def end_paused(self) -> None:
         """Ends the trials that wait, since none of them can go on any more."""
         for trial, ending in self._pauses.end():
             self._store.end(trial.number, ending)
@@ -376,17 +363,3 @@ class StudyEngine:
         is_best = self._progress.add(number, state, score)
         finished, metrics = self._progress.finished, self._plan.meta.metrics
         self._telling.finished(number, point, ending, metrics, is_best=is_best, finished=finished)
-
-    def _stop_running(self, reason: Reason) -> None:
-        """Asks the running trials to end, and waits for them; a second interrupt kills them."""
-        self.settle()
-        self._listener.stop(self._progress.stop_message(reason))
-        if self.running and reason == "Interrupted":
-            grace = self._plan.grace
-            stopping = f"stopping {len(self.running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
-            self._telling.note(stopping)
-        while self.running:
-            if self._interrupts.count > (1 if reason == "Interrupted" else 0):
-                self._listener.kill()
-            attend(self._listener)
-            self.settle()

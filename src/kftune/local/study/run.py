@@ -12,8 +12,8 @@ from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
+from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
-from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
@@ -33,6 +33,7 @@ from kftune.stopping import TrialRule
 from kftune.stopping.rules import key_of
 from kftune.study import Study
 from kftune.study.algorithms import POPULATION
+from kftune.study.each import refuse_entities
 from kftune.study.stopping import wall_clock_of
 from kftune.study.trained import trained_model
 
@@ -71,11 +72,13 @@ def run_study(
         retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
+        StudyError: The study has entities.
         RunError: The study cannot run here, or it refuses nearly every point.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
     """
+    refuse_entities(study, "a run in one folder of results")
     check_runs_here(study.algorithm.name)
     check_allowed(study)
     path = Path(folder).resolve()
@@ -109,7 +112,7 @@ def run_study(
         if on_event is not None:
             emit = _noting(study, store.folder, on_event)
         plan, interrupts = study_plan(study, store.meta), Interrupts()
-        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
+        return StudyAlone(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
 def _check_model(study: Study, place: Path) -> None:
