@@ -168,7 +168,7 @@ def test_a_damaged_curve_is_an_error_with_its_trial_and_the_rest_is_read(folder,
 def test_curves_of_a_thousand_trials_are_read_faster_than_the_same_numbers_as_json(tmp_path):
     run(study(trials=1), tmp_path)
     stored = curve(*((step, 1 / step, step / 10) for step in range(1, 101)))
-    rows = [(number, to_bytes(stored)) for number in range(2, 1002)]
+    rows = [(number, to_bytes(stored, f"{number} loss")) for number in range(2, 1002)]
     with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
         connection.executemany("INSERT INTO curves VALUES (?, 'loss', ?)", rows)
         connection.commit()

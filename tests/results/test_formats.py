@@ -14,6 +14,7 @@ from local_study import run, sh, study
 from kftune.errors import StoreError
 from kftune.results import open_results
 from kftune.results.store import Store
+from kftune.results.tables import FORMAT
 
 DATA = Path(__file__).parents[1] / "data"
 COMMAND = sh("case $KFTUNE_TRIAL_NAME in *2) exit 3;; *4) sleep 60;; esac; echo loss=0.$$ acc=1; echo loss=0.25")
@@ -70,7 +71,7 @@ def test_the_next_run_converts_an_earlier_format_and_loses_nothing(folder, file)
     after = rows(folder / "trials.db")
     assert [{name: row[name] for name in before[0]} for row in after] == before
     assert {(row["algorithm"], row["settings"], row["seed"]) for row in after} == {("random", "{}", 7)}
-    assert version(folder / "trials.db") == 3
+    assert version(folder / "trials.db") == FORMAT
     assert rows(folder / "trials.db", "SELECT value FROM meta WHERE key = 'study'") != [meta]
 
 
@@ -107,14 +108,14 @@ def test_a_study_goes_on_from_the_second_format(tmp_path):
     with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
         connection.executescript(
             "ALTER TABLE trials DROP COLUMN retried; ALTER TABLE trials DROP COLUMN stopped_by; DROP TABLE curves; "
-            "PRAGMA user_version = 2"
+            "ALTER TABLE trials DROP COLUMN checksum; ALTER TABLE meta DROP COLUMN checksum; PRAGMA user_version = 2"
         )
     with open_results(tmp_path) as results:
         before = results.trials()
     assert [trial.retried.counted() for trial in before] == [{}] * 3
     outcome, _ = run(study(failing, budget={"retries": {"failed": 1}}), tmp_path, retry_failed=True)
     assert outcome.counts == {"Failed": 1, "Succeeded": 2}
-    assert version(tmp_path / "trials.db") == 3
+    assert version(tmp_path / "trials.db") == FORMAT
     with open_results(tmp_path) as results:
         after = results.trials()
     assert [after[0], after[2]] == [before[0], before[2]]

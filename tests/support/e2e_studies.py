@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +30,8 @@ from kftune.local.experiment.parameters import ParameterSpace
 from kftune.local.samplers import make_sampler
 from kftune.metrics.values import UNAVAILABLE
 from kftune.render.katib import render_katib
-from kftune.results import FINISHED, RunFolder, Trial, open_results
-from kftune.results.tables import FORMAT, TABLES, to_json
+from kftune.results import FINISHED, Meta, Origin, RunFolder, Trial, TrialStart, open_results, slug
+from kftune.results.store import Store
 from kftune.study import Algorithm, load_study
 
 FOLDER = DATA / "e2e"
@@ -164,7 +163,7 @@ def run_here(
     script, experiment = documents(name, "here", "registry.example/e2e:1")
     experiment["spec"]["algorithm"] = {"algorithmName": "random"}
     file.write_text(yaml_text.dump_all([script, experiment]), encoding="utf-8")
-    interrupted(results, assignments)
+    interrupted(results, experiment["metadata"]["name"], assignments)
     options = [
         "--dir",
         str(results),
@@ -185,22 +184,40 @@ def run_here(
     return SeenExperiment(seen, _comparable(experiment["status"], numbers))
 
 
-def interrupted(results: Path, assignments: Iterable[Mapping[str, str]]) -> None:
+def interrupted(results: Path, name: str, assignments: Iterable[Mapping[str, str]]) -> None:
     """Writes the results of a run that was interrupted before any trial had ended.
 
     Args:
         results: Where they go.
+        name: The name of the Experiment.
         assignments: Parameter -> text, of each trial.
     """
     results.mkdir(parents=True)
-    database = sqlite3.connect(RunFolder(results).database, isolation_level=None)
-    database.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
-    names = "number, state, attempt, assignment, point, metrics, started, message"
-    for number, assignment in enumerate(assignments, 1):
-        text = to_json(dict(assignment))
-        row = (number, "Killed", 1, text, text, "{}", "2026-01-01T00:00:00.000000Z", "")
-        database.execute(f"INSERT INTO trials ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
-    database.close()
+    origin = Origin("random", {}, 0)
+    # It compares nothing, so the Experiment goes on with it.
+    study = Meta(
+        name=name,
+        slug=slug(name),
+        direction="minimize",
+        metrics=(),
+        goal=None,
+        algorithm=origin.algorithm,
+        settings={},
+        seed=0,
+        max_trials=0,
+        parallel=1,
+        fixed={},
+        space={},
+        identity="",
+        compared={},
+        created="2026-01-01T00:00:00.000Z",
+        version="",
+    )
+    with Store(results, study) as store:
+        for number, assignment in enumerate(assignments, 1):
+            given = dict(assignment)
+            store.start(TrialStart(number, 1, given, given, "2026-01-01T00:00:00.000Z", origin))
+            store.run_again(number, given, "")
 
 
 def _kftune(folder: Path, *arguments: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from kftune import Choice, Conditional, Hparam, Hparams, IntUniform, LogUniform
 from kftune.local import Event, Outcome, TrialFinished, run_study
 from kftune.results import Trial, open_results
+from kftune.results.tables import CHECKSUM, add_checksums
 from kftune.study import Study
 
 
@@ -134,6 +135,17 @@ def stored_rows(folder: Path) -> dict[int, tuple[Any, ...]]:
     finally:
         connection.close()
     return {row[0]: row for row in rows}
+
+
+def change(folder: Path, statement: str, *values: object) -> None:
+    """Changes the stored trials by a statement of SQL, so that it looks as if kftune had stored them so."""
+    connection = sqlite3.connect(folder / "trials.db")
+    add_checksums(connection)
+    with connection:
+        connection.execute(statement, values)
+        connection.execute(f"UPDATE trials SET checksum = {CHECKSUM}")  # noqa: S608  # the names are our own
+        connection.execute("UPDATE meta SET checksum = checksum_of_text(key, value)")
+    connection.close()
 
 
 class Runs:

@@ -95,6 +95,8 @@ class AskTell(Generic[H]):
         study, store = self.study, self._store
         meta = store.meta
         earlier = store.trials()
+        for note in store.notes:
+            warnings.warn(note, stacklevel=5)
         self._sampler = make_sampler(
             study,
             study.algorithm,
@@ -166,8 +168,11 @@ class AskTell(Generic[H]):
 
     def _start(self, number: int, attempt: int, suggestion: Suggestion) -> AskedTrial[H]:
         name = self._store.name(number)
-        output = self._store.folder.output(name)
-        output.mkdir(exist_ok=True)
+        if attempt == 1:
+            output = self._store.folder.new_output(name)
+        else:
+            output = self._store.folder.output(name)
+            output.mkdir()
         hparams: Any = self.study.hparams.from_assignments(suggestion.assignment)
         trial = AskedTrial(number, name, hparams, output)
         start = TrialStart(

@@ -154,6 +154,7 @@ def run_list(
                 store.run_again(trial.number, each.texts, _CHANGED)
                 trials.notes.append(f"{each.name} runs again: {_CHANGED}")
         earlier = store.trials()
+        trials.notes += store.notes
         trials.notes += exponent_notes(study.metric_definitions)
         trials.notes += changes(trials.code, trials.revision, earlier)
         if retry_failed:

@@ -2,7 +2,7 @@
 
 The bytes are a version, the number of reports, the number of points, and three columns: steps, values and times. Each
 column is a letter for the type of its numbers (those of `array`, little-endian) and the numbers. Steps with equal
-distances, which are the rule, are only the first one and the distance.
+distances, which are the rule, are only the first one and the distance. A CRC-32 of all this follows.
 """
 
 from __future__ import annotations
@@ -14,36 +14,45 @@ import sys
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zlib import crc32
 
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
 from kftune.results.layout import RunFolder
 from kftune.results.records import Meta
-from kftune.results.tables import translated
+from kftune.results.tables import CURVES_SINCE, translated
 
 # The statement before it stores the trial's end, or another curve of it. It changes nothing if the trial has ended.
 INSERT = "INSERT OR REPLACE INTO curves (number, metric, data) SELECT ?, ?, ? WHERE changes() > 0"
 DELETE = "DELETE FROM curves WHERE number = ?"
 
-SINCE = 3
+SINCE = CURVES_SINCE
 """The format of the file since which there are curves."""
 
-_VERSION = 1
+# The first version has no checksum.
+_VERSION = 2
+_CHECKSUM = struct.Struct("<I")
 _HEAD = struct.Struct("<BQI")
 _EVEN = struct.Struct("<qq")
 _SIZES = {"e": _EVEN.size, "i": 4, "q": 8, "d": 8, "I": 4}
 _MOST_MILLISECONDS = (1 << 32) - 1
 
 
-def to_bytes(curve: Curve) -> bytes:
+def to_bytes(curve: Curve, owner: str = "") -> bytes:
     """Returns a curve as it is stored; times are rounded to milliseconds.
 
     Args:
         curve: The curve, with at least one point.
+        owner: Whose curve it is; the checksum covers it.
     """
     times = array("I", [min(max(round(each * 1000), 0), _MOST_MILLISECONDS) for each in curve.times])
     head = _HEAD.pack(_VERSION, curve.reported, len(curve.values))
-    return b"".join((head, _steps_to_bytes(curve.steps), _to_bytes(curve.values), _to_bytes(times)))
+    data = b"".join((head, _steps_to_bytes(curve.steps), _to_bytes(curve.values), _to_bytes(times)))
+    return data + _checksum(data, owner)
+
+
+def _checksum(data: bytes, owner: str) -> bytes:
+    return _CHECKSUM.pack(crc32(data, crc32(owner.encode())))
 
 
 def _steps_to_bytes(steps: array[int]) -> bytes:
@@ -63,11 +72,12 @@ def _to_bytes(column: array[int] | array[float]) -> bytes:
     return column.typecode.encode() + column.tobytes()
 
 
-def from_bytes(data: bytes) -> Curve:
+def from_bytes(data: bytes, owner: str = "") -> Curve:
     """Returns the curve that `to_bytes` has written.
 
     Args:
         data: What is stored.
+        owner: Whose curve it is.
 
     Raises:
         ValueError: It is not such a curve.
@@ -75,8 +85,12 @@ def from_bytes(data: bytes) -> Curve:
     if len(data) < _HEAD.size:
         raise ValueError("it is cut off")
     version, reported, size = _HEAD.unpack_from(data)
-    if version != _VERSION:
+    if not 1 <= version <= _VERSION:
         raise ValueError(f"it has the form {version}, and this kftune reads {_VERSION}")
+    if version > 1:
+        data, checksum = data[: -_CHECKSUM.size], data[-_CHECKSUM.size :]
+        if checksum != _checksum(data, owner):
+            raise ValueError("it is not as it was stored")
     offset = _HEAD.size
     columns = []
     for types in ("eiq", "d", "I"):
@@ -115,7 +129,7 @@ def rows(number: int, curves: Mapping[str, Curve]) -> list[tuple[int, str, bytes
         number: Its number.
         curves: Its curves, by metric.
     """
-    return [(number, metric, to_bytes(curve)) for metric, curve in curves.items()]
+    return [(number, metric, to_bytes(curve, f"{number} {metric}")) for metric, curve in curves.items()]
 
 
 def read(
@@ -147,7 +161,7 @@ def read(
         )
         for trial, name, data in found:
             try:
-                curve = from_bytes(data)
+                curve = from_bytes(data, f"{trial} {name}")
             except (ValueError, TypeError, OverflowError, MemoryError) as error:
                 raise StoreError(
                     f"the curve of {name} of {meta.trial_name(trial)} is damaged: {error}; the other results do not "

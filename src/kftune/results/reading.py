@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,24 @@ from kftune.errors import StoreError, UnknownNameError, near_files
 from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
 from kftune.results import curves
+from kftune.results.checksums import key_matches
 from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.lines import last_trial
 from kftune.results.lock import writer_of
+from kftune.results.opening import check_head, check_tables, is_behind
 from kftune.results.records import SCORED, Meta, State, Trial
-from kftune.results.tables import check_format, meta_of, select, translated, trial_of
+from kftune.results.tables import (
+    CHECKED_SINCE,
+    DamagedError,
+    damaged,
+    meta_of,
+    reading,
+    salvage_hint,
+    select,
+    stored_in,
+    translated,
+    trial_of,
+)
 from kftune.results.trials import Trials
 
 
@@ -29,8 +44,10 @@ def open_results(folder: str | Path) -> Results:
     """
     layout = RunFolder(Path(folder))
     if not layout.database.is_file():
+        if layout.has_results():
+            raise StoreError(f"{layout.database.name} is gone; {salvage_hint(layout)}", str(folder))
         raise StoreError(f"there are no results here; kftune run creates them{_elsewhere(layout.path)}", str(folder))
-    with translated(layout):
+    with reading(layout):
         return Results(layout)
 
 
@@ -61,9 +78,14 @@ class Results(Trials):
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self.place = str(folder.path)
+        check_head(folder)
+        # Before the file is opened: what is stored later is in neither.
+        last = last_trial(folder.lines)
         self._connection = _connect(folder)
         try:
             self.meta = self._meta()
+            if self._is_checked and last is not None and is_behind(self._connection, last):
+                raise damaged(folder, f"it has lost the end of {self.name_of(last[0])}, which {folder.lines.name} has")
             self._folder = RunFolder(folder.path, self.meta.trial_names)
         except BaseException:
             self._connection.close()
@@ -75,13 +97,12 @@ class Results(Trials):
         return self._folder
 
     def _meta(self) -> Meta:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        check_format(version, self.folder, "reads")
+        version = check_tables(self._connection, self.folder)
         self._query = select(version)
-        self._has_curves = version >= curves.SINCE
-        meta = meta_of(self._connection) if version else None
+        self._has_curves, self._is_checked = version >= curves.SINCE, version >= CHECKED_SINCE
+        meta = meta_of(self._connection)
         if meta is None:
-            raise StoreError("there are no results here yet; kftune run creates them", str(self.folder.path))
+            raise damaged(self.folder, "it has no study")
         return meta
 
     def trials(self) -> list[Trial]:
@@ -135,16 +156,26 @@ class Results(Trials):
         """
         if self.meta.more_objectives:
             return super().best(objective)
-        order = "ASC" if self.meta.direction == "minimize" else "DESC"
-        scored = ", ".join(f"'{state}'" for state in SCORED)
-        where = f"WHERE state IN ({scored}) AND objective IS NOT NULL"
-        found = self._select(f"{where} ORDER BY objective {order}, number LIMIT 1")
-        return found[0] if found else None
+        scored = [(value, number) for number, state, value in self._keys() if state in SCORED and value is not None]
+        if not scored:
+            return None
+        last = max(scored)[0] if self.meta.direction == "maximize" else min(scored)[0]
+        number = min(number for value, number in scored if value == last)
+        return self._select("WHERE number = ?", number)[0]
 
     def counts(self) -> dict[State, int]:
         """Returns state -> number of trials, without states that no trial has."""
-        rows = self._fetch("SELECT state, count(*) FROM trials GROUP BY state ORDER BY state")
-        return dict(rows)  # type: ignore[arg-type]
+        return dict(sorted(Counter(state for _, state, _ in self._keys()).items()))
+
+    def _keys(self) -> list[tuple[int, State, float | None]]:
+        """Returns the number, the state and the objective of each trial."""
+        checksum = "checksum" if self._is_checked else "NULL"
+        rows: Any = self._fetch(f"SELECT number, state, objective, {checksum} FROM trials ORDER BY number")  # noqa: S608
+        with reading(self.folder):
+            for number, state, objective, stored in rows:
+                if stored is not None and not key_matches(number, state, objective, stored):
+                    raise DamagedError(f"trial {number} is not as it was stored")
+        return [row[:3] for row in rows]
 
     def active_seconds(self) -> float:
         """Returns how long all runs of the study took together."""
@@ -167,11 +198,13 @@ class Results(Trials):
         self._connection.close()
 
     def _stored(self, key: str) -> str | None:
-        rows = self._fetch("SELECT value FROM meta WHERE key = ?", key)
-        return str(rows[0][0]) if rows else None
+        with reading(self.folder):
+            return stored_in(self._connection, key)
 
     def _select(self, rest: str, *arguments: object) -> list[Trial]:
-        found = [trial_of(row, self.meta) for row in self._fetch(f"{self._query} {rest}", *arguments)]
+        rows = self._fetch(f"{self._query} {rest}", *arguments)
+        with reading(self.folder):
+            found = [trial_of(row, self.meta) for row in rows]
         if self.meta.experiment is None:
             return found
         return [trial._replace(point=self._decoded(trial)) for trial in found]

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
 from kftune.results import curves
 from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.lines import Hold, LineFile, Lines, at_once
+from kftune.results.lines import read as read_lines
 from kftune.results.lock import take_lock
-from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
+from kftune.results.opening import insert, is_behind, open_for_writing
+from kftune.results.records import FINISHED, Meta, Origin, Trial, TrialEnd, TrialStart
+from kftune.results.same_study import check_same_study
 from kftune.results.tables import (
+    CHECKED,
     FORMAT,
-    TABLES,
-    check_format,
+    damaged,
     full_disk_as_os_error,
+    meta_from_text,
     meta_of,
     meta_to_text,
     origin_to_row,
+    reading,
     retried_to_text,
     select,
+    set_meta,
+    setting,
+    stored_in,
     to_json,
     translated,
     trial_of,
@@ -37,28 +45,34 @@ _Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 _NO_CURVES: Mapping[str, Curve] = {}
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _SELECT = select(FORMAT)
+_ROW = f"SELECT {', '.join(CHECKED)} FROM trials WHERE number = ?"  # noqa: S608  # the names in it are our own
+_FIXED = {"state": "'Running'", "metrics": "'{}'", "message": "''", "stopped_by": "''"}
+_STARTED = {name: _FIXED.get(name, "NULL") for name in CHECKED} | {
+    name: f":{name}" for name in CHECKED if name in {*TrialStart._fields, *Origin._fields}
+}
 _INSERT = (
-    "INSERT OR REPLACE INTO trials (number, state, attempt, assignment, point, metrics, started, message, pid, "
-    "pid_started, algorithm, settings, seed, code, revision, retried) VALUES (:number, 'Running', :attempt, "
-    ":assignment, :point, '{}', :started, '', :pid, :pid_started, :algorithm, :settings, :seed, :code, :revision, "
-    ":retried)"
+    f"INSERT OR REPLACE INTO trials ({', '.join(CHECKED)}, checksum) VALUES ({', '.join(_STARTED.values())}, "  # noqa: S608
+    f"checksum_of_row({', '.join(_STARTED.values())}))"
 )
 _GO_ON = (
-    "UPDATE trials SET state = 'Running', attempt = :attempt, message = '', ended = NULL, exit_code = NULL, "
-    "pid = :pid, pid_started = :pid_started, code = :code, revision = :revision, retried = :retried "
-    "WHERE number = :number"
+    "UPDATE trials SET "  # noqa: S608
+    + setting(
+        **{name: _STARTED[name] for name in ("state", "attempt", "message", "ended", "exit_code")},
+        **{name: _STARTED[name] for name in ("pid", "pid_started", "code", "revision", "retried")},
+    )
+    + " WHERE number = :number"
 )
-_END = (  # the names in it are our own
-    "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
-    f"retried = ?, stopped_by = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
+_END = (
+    "UPDATE trials SET "  # noqa: S608
+    + setting(**{name: f":{name}" for name in TrialEnd._fields}, pid="NULL", pid_started="NULL")
+    + f" WHERE number = :number AND state NOT IN ({_FINISHED})"
 )
+_CLEARED = {"metrics": "'{}'", "objective": "NULL", "exit_code": "NULL"}
 _AGAIN = (
-    "UPDATE trials SET state = 'Killed', assignment = ?, message = ?, metrics = '{}', objective = NULL, "
-    "exit_code = NULL WHERE number = ?"
+    "UPDATE trials SET "  # noqa: S608
+    + setting(state="'Killed'", assignment=":assignment", message=":message", **_CLEARED)
+    + " WHERE number = :number"
 )
-_SECONDS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?), ('trial_seconds', ?)"
-_REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
-_TARGETS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('targets', ?)"
 
 
 class Store:
@@ -80,17 +94,18 @@ class Store:
             cannot be moved aside because other files are in the folder.
 
     Attributes:
-        patience: Called with what cannot be done and an action; does it as soon as the machine lets it.
+        notes: What the user should know about the results as they were found.
         trial_seconds: How long all trials together ran, with all their tries. The engine keeps it up to date.
     """
 
     def __init__(self, folder: Path | RunFolder, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
-        self.patience: Callable[[str, Callable[[], None]], None] = lambda what, action: action()
+        self._hold: Hold = at_once
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
+        self.notes: list[str] = []
         self._lock = take_lock(self.folder.lock)
         try:
-            if fresh and self.folder.database.exists():
+            if fresh and self.folder.has_results():
                 _move_aside(self.folder)
                 os.close(self._lock)
                 self._lock = take_lock(self.folder.lock)
@@ -102,44 +117,78 @@ class Store:
     def _open(self, meta: Meta) -> None:
         self.folder.logs.mkdir(exist_ok=True)
         self.folder.outputs.mkdir(exist_ok=True)
-        with translated(self.folder):
-            self._connection = sqlite3.connect(self.folder.database, isolation_level=None)
+        with reading(self.folder):
+            self._connection = open_for_writing(self.folder, meta)
             try:
-                self._prepare(meta)
+                self._lines = self._open_lines({self._prepare(meta).identity, meta.identity})
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _prepare(self, meta: Meta) -> None:
+    def _prepare(self, meta: Meta) -> Meta:
+        """Takes over what is stored of the study, and returns it as the last run had it."""
         run = self._connection.execute
+        stored = meta_of(self._connection)
+        if stored is None:
+            raise damaged(self.folder, "it has no study")
+        check_same_study(stored, meta, self.folder)
+        seed = stored.seed if self._keep_seed else meta.seed
+        meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
+        if meta.trial_names:
+            kept = stored.trial_names[: self.next_number() - 1]
+            new = [name for name in meta.trial_names if name not in kept]
+            meta = meta._replace(trial_names=(*kept, *new))
+            self.folder = self.folder._replace(names=tuple({*self.folder.names, *meta.trial_names}))
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         version = run("PRAGMA user_version").fetchone()[0]
-        check_format(version, self.folder, "writes")
-        if version == 0:
-            self._connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
-        stored = meta_of(self._connection)
-        if stored is not None:
-            _check_same_study(stored, meta, self.folder)
-            seed = stored.seed if self._keep_seed else meta.seed
-            meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
-            if meta.trial_names:
-                kept = stored.trial_names[: self.next_number() - 1]
-                new = [name for name in meta.trial_names if name not in kept]
-                meta = meta._replace(trial_names=(*kept, *new))
-                self.folder = self.folder._replace(names=tuple({*self.folder.names, *meta.trial_names}))
-        if 0 < version < FORMAT:
-            update(self._connection, version, stored or meta)
-        run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
+        if version < FORMAT:
+            update(self._connection, version, stored)
+        run(*set_meta(study=meta_to_text(meta)))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
-        seconds = dict(run("SELECT key, value FROM meta WHERE key IN ('active_seconds', 'trial_seconds')").fetchall())
-        self.active_before = float(seconds.get("active_seconds", 0))
+        self.active_before = float(stored_in(self._connection, "active_seconds") or 0)
         # Earlier versions did not store it, and knew of each trial its last try only.
-        self.trial_seconds = float(seconds.get("trial_seconds") or self._durations())
+        self.trial_seconds = float(stored_in(self._connection, "trial_seconds") or self._durations())
         self._opened = time.monotonic()
         self._to_disk = True
         self._file = _identity(self.folder.database)
+        return stored
+
+    def _open_lines(self, known: Container[str]) -> LineFile:
+        """Opens the second copy. What one of the two copies has lost, it gets from the other one.
+
+        Args:
+            known: The identities of this study.
+        """
+        found = read_lines(self.folder.lines)
+        if found.study is not None and meta_from_text(found.study).identity not in known:
+            self.folder.unstore(self.folder.lines)  # it is of another study, whose trials.db is gone
+            found = Lines(None, {}, 0)
+        lost = [row for row in found.rows.values() if is_behind(self._connection, row)]
+        if lost:
+            names = ", ".join(self.name(row[0]) for row in lost)
+            self.notes.append(
+                f"{self.folder.database.name} had lost the end of {names}; {self.folder.lines.name} has it"
+            )
+            insert(self._connection, lost)
+        lines = LineFile(self.folder.lines)
+        text = meta_to_text(self.meta)
+        if text != found.study:
+            lines.study(text)
+        states = f"SELECT {', '.join(CHECKED)} FROM trials WHERE state IN ({_FINISHED})"  # noqa: S608
+        for row in self._connection.execute(states).fetchall():
+            if row[0] not in found.rows:
+                lines.trial(row)
+        return lines
+
+    def wait_with(self, hold: Hold) -> None:
+        """Lets writing wait where the machine cannot write.
+
+        Args:
+            hold: Called with what cannot be done and an action; does it as soon as the machine lets it.
+        """
+        self._hold = self._lines.hold = hold
 
     @property
     def active_seconds(self) -> float:
@@ -152,15 +201,15 @@ class Store:
 
     def trials(self) -> list[Trial]:
         """Returns every trial, by number."""
-        with translated(self.folder):
+        with reading(self.folder):
             rows = self._connection.execute(f"{_SELECT} ORDER BY number").fetchall()
-        return [trial_of(row, self.meta) for row in rows]
+            return [trial_of(row, self.meta) for row in rows]
 
     def trial(self, number: int) -> Trial:
         """Returns one trial."""
-        with translated(self.folder):
+        with reading(self.folder):
             row = self._connection.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
-        return trial_of(row, self.meta)
+            return trial_of(row, self.meta)
 
     def next_number(self) -> int:
         """Returns the number of the next new trial."""
@@ -176,7 +225,8 @@ class Store:
             assignment: The texts that it gets.
             message: Why it has no result.
         """
-        self._commit((_AGAIN, (to_json(assignment), message, number)), to_disk=True)
+        values = {"assignment": to_json(assignment), "message": message, "number": number}
+        self._commit((_AGAIN, values), to_disk=True)
 
     def name(self, number: int) -> str:
         """Returns the name of trial number `number`."""
@@ -205,9 +255,13 @@ class Store:
             end: How it ended. `synchronise` writes this to the disk.
             reported: Its curves, by metric.
         """
-        values = {**end._asdict(), "metrics": to_json(end.metrics), "retried": retried_to_text(end.retried)}
+        texts = {"metrics": to_json(end.metrics), "retried": retried_to_text(end.retried)}
         rows = [(curves.INSERT, row) for row in curves.rows(number, reported)]
-        self._commit((_END, [*values.values(), number]), *rows, to_disk=False)
+        self._commit((_END, {**end._asdict(), **texts, "number": number}), *rows, to_disk=False)
+        if end.state in FINISHED:
+            with translated(self.folder):
+                row = self._connection.execute(_ROW, (number,)).fetchone()
+            self._lines.trial(row)
 
     def curves(self, number: int) -> dict[str, Curve]:
         """Returns the curves of one trial, by metric."""
@@ -234,7 +288,7 @@ class Store:
             reason: What ended it.
             targets: The targets of the study, and which of them were met.
         """
-        self._commit((_REASON, (reason,)), (_TARGETS, (to_json(targets),)), to_disk=False)
+        self._commit(set_meta(reason=reason, targets=to_json(targets)), to_disk=False)
 
     def synchronise(self) -> None:
         """Writes everything to the disk, together with the time that runs and trials took.
@@ -243,13 +297,14 @@ class Store:
             StoreError: The file is gone, or cannot be written.
         """
         self.check_place()
-        self._commit((_SECONDS, (repr(self.active_seconds), repr(self.trial_seconds))), to_disk=True)
+        seconds = {"active_seconds": repr(self.active_seconds), "trial_seconds": repr(self.trial_seconds)}
+        self._commit(set_meta(**seconds), to_disk=True)
 
     def _commit(self, *statements: _Statement, to_disk: bool) -> None:
         """Runs statements as one transaction; with `to_disk` it and all earlier ones are synchronised."""
         with translated(self.folder):
             try:
-                self.patience("the results cannot be written", lambda: self._write(statements, to_disk=to_disk))
+                self._hold("the results cannot be written", lambda: self._write(statements, to_disk=to_disk))
             except OSError as error:  # nobody has waited
                 raise error.__cause__ or error from None
 
@@ -279,6 +334,7 @@ class Store:
             self.synchronise()
         finally:
             self._connection.close()
+            self._lines.close()
             os.close(self._lock)
 
     def __enter__(self) -> Self:
@@ -314,40 +370,3 @@ def _move_aside(results: RunFolder) -> None:
         number += 1
         target = folder.with_name(f"{name}-{number}")
     folder.rename(target)
-
-
-def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
-    if stored.identity == meta.identity:
-        return
-    # Results of earlier versions store fewer parts; the others cannot be compared.
-    kept = {key: value for key, value in meta.compared.items() if key in stored.compared}
-    found = _changes(stored.compared, kept)
-    if not found and stored.compared.keys() < meta.compared.keys():
-        return
-    changes = "\n".join(f"  {change}" for change in found)
-    what = "list" if meta.trial_names else "study" if meta.experiment is None else "Experiment"
-    option = "--output-dir" if meta.trial_names else "--dir"
-    raise StoreError(
-        f"all results of a study must come from the same space, objective and command, but since these were written "
-        f"the {what} {meta.name!r} has changed:\n{changes}\n"
-        f"Undo the change, keep both in another folder ({option}), or start again (--fresh moves these results aside)",
-        str(folder.path),
-    )
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """Returns one line for each difference between two nested mappings."""
-    lines = []
-    for key in dict.fromkeys((*before, *now)):
-        name, old, new = f"{prefix}{key}", before.get(key), now.get(key)
-        if old == new:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict) and not prefix:
-            lines += _changes(old, new, f"{name}.")
-        else:
-            lines.append(f"{name}: was {_shown(old)}, is {_shown(new)}")
-    return lines
-
-
-def _shown(value: object) -> str:
-    return "not there" if value is None else to_json(value)

@@ -12,11 +12,15 @@ from typing import Any
 
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
+from kftune.results import checksums
 from kftune.results.layout import RunFolder
 from kftune.results.records import NOT_RETRIED, Aim, Meta, Origin, Retried, TrackedMetric, Trial
 
-FORMAT = 3
+FORMAT = 4
 """The user_version of files with these tables."""
+
+CHECKED_SINCE = 4
+"""The format since which there are checksums."""
 
 # Format -> the columns that it adds to those of the format before.
 _ADDED = {
@@ -28,6 +32,7 @@ _ADDED = {
         "revision": "TEXT NOT NULL DEFAULT ''",
     },
     3: {"retried": "TEXT NOT NULL DEFAULT '{}'", "stopped_by": "TEXT NOT NULL DEFAULT ''"},
+    4: {"checksum": "INTEGER NOT NULL DEFAULT 0"},
 }
 
 
@@ -43,6 +48,9 @@ _OF_MACHINE = {
     sqlite3.SQLITE_NOMEM: errno.ENOMEM,
 }
 
+CURVES_SINCE = 3
+"""The format since which there are curves."""
+
 _CURVES = """\
 CREATE TABLE curves (
     number INTEGER NOT NULL,
@@ -53,7 +61,7 @@ CREATE TABLE curves (
 """
 
 TABLES = f"""
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE trials (
     number      INTEGER PRIMARY KEY,
     state       TEXT NOT NULL,
@@ -75,6 +83,9 @@ CREATE TABLE trials (
 
 _COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin", "retried", "stopped_by"))
 
+CHECKED = (*_COLUMNS, *_added(1, CHECKED_SINCE - 1))
+"""The columns that a checksum covers, in its order."""
+
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -93,8 +104,13 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     Args:
         row: Its columns.
         meta: The study. In format 1 only it says what proposed its trials.
+
+    Raises:
+        DamagedError: The row is not as it was stored. Other errors show damage too, where there is no checksum.
     """
     values = dict(zip(_COLUMNS, row, strict=False))
+    if len(row) > len(CHECKED) and checksums.of_row(*row[: len(CHECKED)]) != row[len(CHECKED)]:
+        raise DamagedError(f"trial {row[0]} is not as it was stored")
     for name in ("assignment", "point", "metrics"):
         values[name] = json.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
@@ -102,13 +118,39 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     if row[len(_COLUMNS) :]:
         algorithm, settings, seed, code, revision, *later = row[len(_COLUMNS) :]
         origin = Origin(algorithm, json.loads(settings), seed, code, revision)
-        retried, stopped_by = later or (retried, stopped_by)
+        retried, stopped_by = later[:2] or (retried, stopped_by)
     return Trial(
         name=meta.trial_name(values["number"]),
         origin=origin,
         retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
         stopped_by=stopped_by,
         **values,
+    )
+
+
+CHECKSUM = f"checksum_of_row({', '.join(CHECKED)})"
+"""The checksum of a row, in SQL."""
+
+
+def add_checksums(connection: sqlite3.Connection) -> None:
+    """Adds the functions that compute checksums in SQL.
+
+    Args:
+        connection: The file, open for writing.
+    """
+    connection.create_function("checksum_of_row", len(CHECKED), checksums.of_row, deterministic=True)
+    connection.create_function("checksum_of_text", 2, checksums.of_text, deterministic=True)
+
+
+def setting(**values: str) -> str:
+    """Returns what follows SET to give a row of trials values, and the checksum of all its values.
+
+    Args:
+        **values: Column -> its value in SQL.
+    """
+    covered = ", ".join(values.get(name, name) for name in CHECKED)
+    return ", ".join(
+        [*(f"{name} = {value}" for name, value in values.items()), f"checksum = checksum_of_row({covered})"]
     )
 
 
@@ -141,7 +183,12 @@ def update(connection: sqlite3.Connection, version: int, stored: Meta) -> None:
             "revision = :revision",
             origin_to_row(stored.origin()),
         )
-    connection.execute(_CURVES)
+    if version < CURVES_SINCE:
+        connection.execute(_CURVES)
+    connection.execute("ALTER TABLE meta ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
+    add_checksums(connection)
+    connection.execute(f"UPDATE trials SET checksum = {CHECKSUM}")  # noqa: S608  # the names are our own
+    connection.execute("UPDATE meta SET checksum = checksum_of_text(key, value)")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
 
@@ -155,12 +202,53 @@ def meta_to_text(meta: Meta) -> str:
     return to_json(stored)
 
 
-def meta_of(connection: sqlite3.Connection) -> Meta | None:
-    """Returns the study's record; None while there is none yet."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'study'").fetchone()
+def set_meta(**values: str) -> tuple[str, list[str | int]]:
+    """Returns the statement that stores something of the study, and its values.
+
+    Args:
+        **values: Key -> text.
+    """
+    rows: list[str | int] = []
+    for key, value in values.items():
+        rows += (key, value, checksums.of_text(key, value))
+    marks = ", ".join(["(?, ?, ?)"] * len(values))
+    return f"INSERT OR REPLACE INTO meta (key, value, checksum) VALUES {marks}", rows  # noqa: S608  # only marks
+
+
+def stored_in(connection: sqlite3.Connection, key: str) -> str | None:
+    """Returns what is stored of the study under a key; None if nothing is.
+
+    Args:
+        connection: The file.
+        key: Such as ``study`` or ``reason``.
+
+    Raises:
+        DamagedError: It is not as it was stored.
+    """
+    row = connection.execute("SELECT * FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None:
         return None
-    data = json.loads(row[0])
+    if row[2:] and checksums.of_text(key, row[1]) != row[2]:
+        raise DamagedError(f"what it has of the study ({key}) is not as it was stored")
+    return str(row[1])
+
+
+def meta_of(connection: sqlite3.Connection) -> Meta | None:
+    """Returns the study's record; None while there is none yet.
+
+    Args:
+        connection: The file.
+
+    Raises:
+        DamagedError: It is not as it was stored.
+    """
+    text = stored_in(connection, "study")
+    return None if text is None else meta_from_text(text)
+
+
+def meta_from_text(text: str) -> Meta:
+    """Returns the study's record that `meta_to_text` has made a text."""
+    data = json.loads(text)
     data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
     data["more_objectives"] = tuple(Aim(*aim) for aim in data.get("more_objectives", ()))
     data["trial_names"] = tuple(data.get("trial_names", ()))
@@ -182,6 +270,29 @@ def check_format(version: int, folder: RunFolder, verb: str) -> None:
         raise StoreError(
             f"these results have format {version}, and this kftune {verb} {FORMAT}; update kftune", str(folder.path)
         )
+
+
+class DamagedError(Exception):
+    """What is stored is not what was stored."""
+
+
+# What the conversion of a damaged row leads to.
+_DAMAGED = (DamagedError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+@contextmanager
+def reading(folder: RunFolder) -> Iterator[None]:
+    """Translates SQLite's errors, and those of converting what is damaged.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+    try:
+        with translated(folder):
+            yield
+    except _DAMAGED as error:
+        said = str(error) if isinstance(error, DamagedError) else f"a value cannot be read ({type(error).__name__})"
+        raise damaged(folder, said) from error
 
 
 @contextmanager
@@ -212,6 +323,21 @@ def translated(folder: RunFolder) -> Iterator[None]:
     except sqlite3.Error as error:
         message = (
             f"the results cannot be read or written: {error}. If the disk is full, free some space and run again; "
-            f"if {folder.database.name} is damaged, move it away: logs/ and trials/ do not depend on it"
+            f"if {folder.database.name} is damaged, {salvage_hint(folder)}"
         )
         raise StoreError(message, str(folder.path)) from error
+
+
+def salvage_hint(folder: RunFolder) -> str:
+    """Returns what to do about a damaged file."""
+    return f"save what can be read of it (kftune results {folder.path} --salvage), or start again (--fresh)"
+
+
+def damaged(folder: RunFolder, what: str) -> StoreError:
+    """Returns the error of a damaged file.
+
+    Args:
+        folder: Where it is.
+        what: What shows that.
+    """
+    return StoreError(f"{folder.database.name} is damaged: {what}; {salvage_hint(folder)}", str(folder.path))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_study import Net, Runs, Tiny, is_alive, run, sh, stored_rows, study, trials_in, wait_until
+from local_study import Net, Runs, Tiny, change, is_alive, run, sh, stored_rows, study, trials_in, wait_until
 
 from kftune.errors import StoreError
 from kftune.results import TrialEnd, open_results
@@ -248,8 +248,8 @@ def test_results_from_before_defaults_were_kept_go_on(tmp_path):
         meta = json.loads(connection.execute("SELECT value FROM meta WHERE key = 'study'").fetchone()[0])
         del meta["compared"]["defaults"], meta["compared"]["regex"]
         meta["identity"] = "of older times"
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'study'", (json.dumps(meta),))
     connection.close()
+    change(tmp_path, "UPDATE meta SET value = ? WHERE key = 'study'", json.dumps(meta))
     with pytest.raises(StoreError, match=r'has changed:\n  objective\.metric: was "loss", is "acc"\n'):
         run(with_dropout(0.2, trials=2, objective={"metric": "acc"}), tmp_path)
     assert run(with_dropout(0.1, trials=2), tmp_path)[0].counts == {"Succeeded": 2}
@@ -294,7 +294,7 @@ def test_a_damaged_file_is_told_as_such(tmp_path):
         (tmp_path / name).unlink(missing_ok=True)
     (tmp_path / "trials.db").write_bytes(b"this is no SQLite file" * 100)
     for use in (lambda: run(study(), tmp_path), lambda: trials_in(tmp_path)):
-        with pytest.raises(StoreError, match=r"file is not a database.*move it away"):
+        with pytest.raises(StoreError, match=r"is not a database of SQLite; save what can be read of it .*--salvage"):
             use()
 
 
@@ -340,10 +340,7 @@ def test_files_of_an_attempt_that_was_never_stored_are_kept_too(tmp_path):
             )
             kill(tree(runner))
             runs.wait()
-            connection = sqlite3.connect(tmp_path / "trials.db")
-            connection.execute("UPDATE trials SET attempt = 1")
-            connection.commit()
-            connection.close()
+            change(tmp_path, "UPDATE trials SET attempt = 1")
     kept = sorted(path.name for path in folder.iterdir())
     assert kept == ["small-study-0001", "small-study-0001.attempt1", "small-study-0001.attempt2"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from local_study import is_alive, trials_in, wait_until
+from local_study import change, is_alive, trials_in, wait_until
 from places import SUPPORT
 from warm_study import Forks, run_module, write
 
@@ -150,8 +149,7 @@ def test_a_trial_that_the_store_does_not_know_yet_is_found_by_its_environment(tm
     assert f"KFTUNE_OUTPUT_DIR={tmp_path}/runs/trials/".encode() in Path(f"/proc/{pid}/environ").read_bytes()
     (tmp_path / "quick").touch()
     # As after a kill before the trial was stored: no number leads to the process.
-    with sqlite3.connect(tmp_path / "runs" / "trials.db") as database:
-        database.execute("UPDATE trials SET pid = NULL")
+    change(tmp_path / "runs", "UPDATE trials SET pid = NULL")
     runner = start_run(tmp_path, code)
     assert runner.wait(30) == 0
     assert not is_alive(pid)

@@ -131,7 +131,7 @@ def run_experiment(
         )
         trials.parent_of = _parents(sampler, store)
         about_filters = [f"{note}; {FILTER_REMEDY}" for _, note in filter_notes(metrics.filters)]
-        trials.notes[:0] = [*notes, *about_algorithm, *about_parameters, *about_filters]
+        trials.notes[:0] = [*notes, *store.notes, *about_algorithm, *about_parameters, *about_filters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, known)

@@ -65,7 +65,7 @@ class StudyEngine:
         self._telling = Telling(store, self._audience if emit else None)
         trials.runner.tell = self._telling.note
         trials.runner.patience.asked_to_stop = lambda: interrupts.count > 0
-        store.patience = trials.runner.patience.hold
+        store.wait_with(trials.runner.patience.hold)
         self._origin = store.meta.origin(trials.code, trials.revision)
         self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
         earlier = with_last_reports(store, plan)
@@ -194,6 +194,7 @@ class StudyEngine:
             self._exhausted = not self.running and not self._pauses
             return False
         self._next_number += 1
+        self._trials.prepare(self._store.name(number))
         self._start(number, 1, suggestion, self._origin)
         return True
 

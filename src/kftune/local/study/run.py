@@ -101,7 +101,7 @@ def run_study(
             trials=known,
             others=store.meta.objectives[1:],
         )
-        trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
+        trials.notes[:0] = [*notes, *store.notes, *_about_generations(study), *_about_rungs(study)]
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))

@@ -75,7 +75,7 @@ class Trials(ABC):
         *,
         goes_on: int | None = None,
     ) -> TrialProcess:
-        """Starts one trial.
+        """Starts one trial. `prepare` has made the folder of a new one.
 
         Args:
             trial: Its name.
@@ -102,13 +102,16 @@ class Trials(ABC):
         return self.runner.start(start, feed)
 
     def prepare(self, trial: str) -> None:
-        """Makes the output folder of the trial that probably starts next, while there is time."""
-        output = self.folder.output(trial)
-        if output != self._prepared:
+        """Makes the output folder of a new trial, unless it is made; before the start, while there is time.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        if self.folder.output(trial) != self._prepared:
             self.discard()
-            with suppress(OSError):  # its start meets it again
-                output.mkdir(exist_ok=True)
-                self._prepared = output
+            self._prepared = self.runner.patience.hold(
+                f"the folder of {trial} cannot be made", lambda: self.folder.new_output(trial)
+            )
 
     def discard(self) -> None:
         """Removes a folder that was prepared and not used."""
