@@ -11,6 +11,7 @@ from typing import Self
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
 from kftune.results import curves
+from kftune.results.boot import boot_id
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lines import Hold, LineFile, Lines, at_once
 from kftune.results.lines import read as read_lines
@@ -67,6 +68,8 @@ _END = (
     + setting(**{name: f":{name}" for name in TrialEnd._fields}, pid="NULL", pid_started="NULL")
     + f" WHERE number = :number AND state NOT IN ({_FINISHED})"
 )
+# Numbers of processes of another start of the machine.
+_FORGET = f"UPDATE trials SET {setting(pid='NULL', pid_started='NULL')} WHERE pid IS NOT NULL"  # noqa: S608
 _CLEARED = {"metrics": "'{}'", "objective": "NULL", "exit_code": "NULL"}
 _AGAIN = (
     "UPDATE trials SET "  # noqa: S608
@@ -144,7 +147,10 @@ class Store:
         version = run("PRAGMA user_version").fetchone()[0]
         if version < FORMAT:
             update(self._connection, version, stored)
-        run(*set_meta(study=meta_to_text(meta)))
+        boot = boot_id()
+        if stored_in(self._connection, "boot") != boot:
+            run(_FORGET)
+        run(*set_meta(study=meta_to_text(meta), boot=boot))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
         self.active_before = float(stored_in(self._connection, "active_seconds") or 0)

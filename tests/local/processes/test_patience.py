@@ -76,9 +76,7 @@ print(outcome.counts, events[0].parallel, events[1].message)
 def test_the_limit_of_a_user_s_processes_counts_those_that_run(monkeypatch):
     # Root has no such limit, so this only pretends to be another user.
     monkeypatch.setattr(os, "geteuid", lambda: 1)
-    monkeypatch.setattr(
-        resource, "getrlimit", lambda kind: (4, 4) if kind == resource.RLIMIT_NPROC else (99999, 99999)
-    )
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (4, 4) if kind == resource.RLIMIT_NPROC else (99999, 99999))
     told: list[str] = []
     assert within_limits(8, told) < 4
     assert told[0].endswith("of 8 trials at once: the limit of this user's processes is 4 (ulimit -u)")

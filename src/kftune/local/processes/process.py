@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from kftune.local.processes.patience import Patience, is_trouble
-from kftune.local.processes.spawning import PIPE, Spawn, clock, has_ended, pidfd, spawn, with_pipe
+from kftune.local.processes.process_table import start_of
+from kftune.local.processes.spawning import PIPE, Spawn, has_ended, pidfd, spawn, with_pipe
 
 CHUNK = 1 << 18
 """Bytes read at once."""
@@ -62,7 +63,7 @@ class TrialProcess:
     Attributes:
         pid: Its number; None before its start, which may have to wait.
         began: When it started (monotonic clock).
-        started: When it started, in seconds: on Linux since the machine started, elsewhere since 1970.
+        started: When it started, by which it is known again; see `start_of`.
         ended: When it ended (monotonic clock).
         returncode: Its exit code; None while it runs.
         timed_out: Whether it ran longer than `timeout`.
@@ -119,7 +120,7 @@ class TrialProcess:
         try:
             self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             try:
-                self.began, self.started = time.monotonic(), clock()
+                self.began, before = time.monotonic(), time.time()
                 self._process, self._output = with_pipe(self._launch)
             except BaseException:
                 os.close(self._log)
@@ -133,6 +134,7 @@ class TrialProcess:
         self._start_at = None
         self._patience.started()
         self.pid = self._process.pid
+        self.started = start_of(self.pid, before)
         self._exit = pidfd(self.pid)
         self._open = True
         self._stop_at = None if self.timeout is None else self.began + self.timeout

@@ -9,6 +9,9 @@ from pathlib import Path
 from kftune.errors import MissingExtraError
 
 _PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK")
+# Without ticks: a process starts after its parent has looked at the clock, on a busy machine perhaps much later.
+_EARLY, _LATE = 0.02, 5.0
 
 
 class ProcFiles:
@@ -16,13 +19,13 @@ class ProcFiles:
 
     def started(self, pid: int) -> float | None:
         """When a process started, in seconds since the machine did; None when it has ended, reaped or not."""
-        try:
-            text = (_PROC / str(pid) / "stat").read_bytes()
-        except OSError:
-            return None
-        # The command's name is in parentheses and may hold any character.
-        state, *fields = text[text.rindex(b")") + 2 :].split()
-        return None if state in (b"Z", b"X") else int(fields[18]) / os.sysconf("SC_CLK_TCK")
+        state, ticks = _stat(pid)
+        return None if state in (b"", b"Z", b"X") else ticks / _TICKS
+
+    def is_same(self, pid: int, started: float | None) -> bool:
+        """Whether the process with that number is the one that started then; see `start_of`."""
+        began = self.started(pid)
+        return started is not None and began is not None and abs(began - started) < 0.5 / _TICKS
 
     def marked(self, mark: bytes) -> Iterator[int]:
         """Yields this user's other processes with an environment variable that starts with `mark`."""
@@ -59,6 +62,11 @@ class Psutil:
         except self._psutil.Error:
             return None
 
+    def is_same(self, pid: int, started: float | None) -> bool:
+        """Whether the process with that number is the one that started then; see `start_of`."""
+        began = self.started(pid)
+        return started is not None and began is not None and started - _EARLY <= began <= started + _LATE
+
     def marked(self, mark: bytes) -> Iterator[int]:
         """Yields this user's other processes with an environment variable that starts with `mark`."""
         for process in self._psutil.process_iter():
@@ -76,6 +84,29 @@ ProcessTable = ProcFiles | Psutil
 
 def _counts(table: ProcessTable, pid: int) -> bool:
     return pid != os.getpid() and table.started(pid) is not None
+
+
+def start_of(pid: int, before: float) -> float:
+    """Returns when a child started, to know it again: on Linux in seconds since the machine started, else since 1970.
+
+    Args:
+        pid: Its number.
+        before: The time before its start (`time.time`).
+    """
+    state, ticks = _stat(pid)
+    return ticks / _TICKS if state else before
+
+
+def _stat(pid: int) -> tuple[bytes, int]:
+    """Returns the state of a process and the tick of its start; an empty state if there is none, or no /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123  # each trial pays for it
+            text = file.read()
+    except OSError:
+        return b"", 0
+    # The command's name is in parentheses and may hold any character.
+    state, *fields = text[text.rindex(b")") + 2 :].split()
+    return state, int(fields[18])
 
 
 def process_table() -> ProcessTable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -98,11 +97,3 @@ def pidfd(pid: int) -> int | None:
 def has_ended(pid: int) -> bool:
     """Whether a child has ended; `wait` still reaps it."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def clock() -> float:
-    """The present time, on the clock by which the system knows when a process started."""
-    try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    except (AttributeError, OSError):  # not Linux
-        return time.time()
