@@ -33,7 +33,12 @@ def stop_leftovers(mark: str, groups: Iterable[tuple[int, float | None]] = ()) -
         MissingExtraError: This system has no /proc, and psutil is not installed.
     """
     table = process_table()
-    marked = {*table.marked(os.fsencode(mark))}
+    name, _, beginning = os.fsencode(mark).partition(b"=")
+
+    def find() -> set[int]:
+        return {pid for pid, value in table.variables(name) if value.startswith(beginning)}
+
+    marked = find()
     leaders = [pid for pid, started in groups if table.is_same(pid, started)]
     unmarked = [pid for pid in leaders if pid not in marked and table.started(pid) is not None]
     if unmarked:
@@ -46,7 +51,7 @@ def stop_leftovers(mark: str, groups: Iterable[tuple[int, float | None]] = ()) -
             os.killpg(pid, signal.SIGKILL)
     found = set(leaders)
     until = time.monotonic() + _PATIENCE
-    while alive := {*table.marked(os.fsencode(mark)), *(pid for pid in leaders if table.started(pid) is not None)}:
+    while alive := {*find(), *(pid for pid in leaders if table.started(pid) is not None)}:
         found |= alive
         for pid in alive:
             with suppress(ProcessLookupError, PermissionError):

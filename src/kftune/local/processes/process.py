@@ -16,6 +16,7 @@ from pathlib import Path
 from kftune.local.processes.patience import Patience, is_trouble
 from kftune.local.processes.process_table import start_of
 from kftune.local.processes.spawning import PIPE, Spawn, has_ended, pidfd, spawn, with_pipe
+from kftune.local.processes.sweep import NO_MARK, Sweep
 
 CHUNK = 1 << 18
 """Bytes read at once."""
@@ -59,6 +60,8 @@ class TrialProcess:
         endings: Exit codes that show a signal from outside, each with that signal.
         start: Starts the process.
         patience: Waits while the machine cannot start it, or cannot write its log.
+        sweep: Ends what it leaves behind.
+        mark: The variable of its environment, and its value, by which that is found.
 
     Attributes:
         pid: Its number; None before its start, which may have to wait.
@@ -90,6 +93,8 @@ class TrialProcess:
         endings: Mapping[int, str] = SIGNALS,
         start: Spawn = spawn,
         patience: Patience | None = None,
+        sweep: Sweep | None = None,
+        mark: tuple[str, str] = NO_MARK,
     ) -> None:
         self._launch = lambda output: start(argv, executable, env, cwd, output)
         self._log_path = log
@@ -101,6 +106,8 @@ class TrialProcess:
         self.endings = endings
         self._clean_up = clean_up
         self._patience = Patience() if patience is None else patience
+        self.sweep = Sweep() if sweep is None else sweep
+        self._mark = mark
         self.cut_short = False
         self.pid: int | None = None
         self.began = self.started = self.ended = 0.0
@@ -117,6 +124,7 @@ class TrialProcess:
 
     def _start(self) -> None:
         """Starts the process, or waits when the machine cannot start it now."""
+        self.sweep.starts(self._mark)
         try:
             self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             try:
@@ -144,6 +152,7 @@ class TrialProcess:
         """Tries again to start the process; an error that lies in its command ends it."""
         if self.cut_short:
             self.returncode = -signal.SIGTERM
+            self.sweep.ended(self._mark)
             return
         try:
             self._start()
@@ -151,6 +160,7 @@ class TrialProcess:
             problem = f"the program could not be started: {error}"
             self.explain = lambda code: problem
             self.returncode = NOT_STARTED
+            self.sweep.ended(self._mark)
 
     # -- what a caller listens to ----------------------------------------------------------------------------
 
@@ -256,6 +266,7 @@ class TrialProcess:
         self._drain()
         self.returncode = self._process.wait()
         self._patience.ended()
+        self.sweep.ended(self._mark)
         if self._open:
             os.close(self._output)
             self._open = False

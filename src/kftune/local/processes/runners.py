@@ -19,6 +19,7 @@ from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, Tria
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
 from kftune.local.processes.spawning import Spawned, spawn
 from kftune.local.processes.start import Runtime, Start
+from kftune.local.processes.sweep import NO_MARK, Sweep
 
 Feed = Callable[[bytes], object]
 
@@ -30,12 +31,14 @@ class ProcessRunner:
         runtime: What it starts.
         tell: Called with a note about how processes start, while they do.
         patience: Waits while the machine cannot start them.
+        sweep: Ends what processes leave behind.
     """
 
     runtime: ClassVar[Runtime] = "process"
 
     def __init__(self) -> None:
         self.tell: Callable[[str], object] = str
+        self.sweep = Sweep()
         self.patience = Patience(lambda note: self.tell(note))
         self._outside = dict(os.environ)
         self._cores = _cores()
@@ -117,6 +120,9 @@ class ProcessRunner:
             endings=_endings(start),
             start=self._spawn,
             patience=self.patience,
+            sweep=self.sweep,
+            # What containers leave behind ends with them, and the engine still works for them.
+            mark=start.mark if self.runtime == "process" else NO_MARK,
         )
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:

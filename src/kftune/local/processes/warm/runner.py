@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.processes.runners import ProcessRunner
 from kftune.local.processes.spawning import Spawned
 
@@ -45,6 +46,8 @@ class WarmRunner(ProcessRunner):
         if self._worker is not None:
             self._worker.close()
             self._drop_broken()
+            # What its forks have forked has its environment, which names no trial.
+            stop_leftovers("=".join(self._mark))
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
         if not self._begun:
