@@ -97,7 +97,6 @@ def test_looks_take_a_hundredth_of_the_time_at_most():
     assert sweep.due is not None
     sweep.on_time(sweep.due)
     took = time.monotonic() - began
-    assert sweep.due is None
     sweep.ended(("KFTUNE_TEST", "2"))
     assert sweep.due is not None
     assert sweep.due - began > 50 * took

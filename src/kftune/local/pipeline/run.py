@@ -96,6 +96,7 @@ def run_pipeline(
     content = [pipeline.content_hash(), values, runtime, dict(images or {})]
     identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     lock = take_lock(files.lock)
+    runner: ProcessRunner | None = None
     try:
         earlier = None if fresh else files.unfinished(identity)
         run, meta = earlier or _new_run(files, pipeline, identity, {"parameters": values, "runtime": runtime})
@@ -136,6 +137,8 @@ def run_pipeline(
         emit.raise_error()
         return PipelineOutcome(ended.state, ended.message, run.path, results)
     finally:
+        if runner is not None:
+            runner.close()
         os.close(lock)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from kftune.local.processes.guard.channel import Guard
 from kftune.local.processes.patience import Patience, is_trouble
 from kftune.local.processes.process_table import start_of
 from kftune.local.processes.spawning import PIPE, Spawn, has_ended, pidfd, spawn, with_pipe
@@ -61,7 +62,9 @@ class TrialProcess:
         start: Starts the process.
         patience: Waits while the machine cannot start it, or cannot write its log.
         sweep: Ends what it leaves behind.
-        mark: The variable of its environment, and its value, by which that is found.
+        guard: Ends it if this process is killed.
+        mark: The variable of its environment, and its value, by which both find it.
+        remove: The command that removes its container.
 
     Attributes:
         pid: Its number; None before its start, which may have to wait.
@@ -94,7 +97,9 @@ class TrialProcess:
         start: Spawn = spawn,
         patience: Patience | None = None,
         sweep: Sweep | None = None,
+        guard: Guard | None = None,
         mark: tuple[str, str] = NO_MARK,
+        remove: Sequence[str] = (),
     ) -> None:
         self._launch = lambda output: start(argv, executable, env, cwd, output)
         self._log_path = log
@@ -107,7 +112,9 @@ class TrialProcess:
         self._clean_up = clean_up
         self._patience = Patience() if patience is None else patience
         self.sweep = Sweep() if sweep is None else sweep
+        self._guard = guard
         self._mark = mark
+        self._remove = remove
         self.cut_short = False
         self.pid: int | None = None
         self.began = self.started = self.ended = 0.0
@@ -125,6 +132,8 @@ class TrialProcess:
     def _start(self) -> None:
         """Starts the process, or waits when the machine cannot start it now."""
         self.sweep.starts(self._mark)
+        if self._guard is not None:
+            self._guard.starts(self._mark, self.grace, self._remove)
         try:
             self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             try:
@@ -143,6 +152,8 @@ class TrialProcess:
         self._patience.started()
         self.pid = self._process.pid
         self.started = start_of(self.pid, before)
+        if self._guard is not None:
+            self._guard.started(self._mark, self.pid, self.started, self._output, self._log)
         self._exit = pidfd(self.pid)
         self._open = True
         self._stop_at = None if self.timeout is None else self.began + self.timeout
@@ -152,7 +163,7 @@ class TrialProcess:
         """Tries again to start the process; an error that lies in its command ends it."""
         if self.cut_short:
             self.returncode = -signal.SIGTERM
-            self.sweep.ended(self._mark)
+            self._let_go()
             return
         try:
             self._start()
@@ -160,7 +171,7 @@ class TrialProcess:
             problem = f"the program could not be started: {error}"
             self.explain = lambda code: problem
             self.returncode = NOT_STARTED
-            self.sweep.ended(self._mark)
+            self._let_go()
 
     # -- what a caller listens to ----------------------------------------------------------------------------
 
@@ -266,7 +277,7 @@ class TrialProcess:
         self._drain()
         self.returncode = self._process.wait()
         self._patience.ended()
-        self.sweep.ended(self._mark)
+        self._let_go()
         if self._open:
             os.close(self._output)
             self._open = False
@@ -275,6 +286,12 @@ class TrialProcess:
         os.close(self._log)
         if self._clean_up is not None and (self.cut_short or self.returncode < 0):
             self._clean_up()
+
+    def _let_go(self) -> None:
+        """Tells that it has ended, or will not start."""
+        self.sweep.ended(self._mark)
+        if self._guard is not None:
+            self._guard.ended(self._mark)
 
     def _drain(self) -> None:
         """Reads what is in the pipe, and no more: a process that was left behind may write without end."""

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kftune.errors import MissingExtraError
-
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Without ticks: a process starts after its parent has looked at the clock, on a busy machine perhaps much later.
@@ -55,6 +53,9 @@ class Psutil:
             # Only systems without /proc need it.
             import psutil  # noqa: PLC0415
         except ImportError as error:
+            # The guard imports this file without the rest of kftune.
+            from kftune.errors import MissingExtraError  # noqa: PLC0415
+
             raise MissingExtraError("local", "psutil") from error
         self._psutil = psutil
 

@@ -13,13 +13,14 @@ from kftune.containers import find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.commands import installs, is_shell
+from kftune.local.processes.guard.channel import Guard
 from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.processes.patience import Patience
 from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, TrialProcess
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
 from kftune.local.processes.spawning import Spawned, spawn
 from kftune.local.processes.start import Runtime, Start
-from kftune.local.processes.sweep import NO_MARK, Sweep
+from kftune.local.processes.sweep import Sweep
 
 Feed = Callable[[bytes], object]
 
@@ -32,13 +33,15 @@ class ProcessRunner:
         tell: Called with a note about how processes start, while they do.
         patience: Waits while the machine cannot start them.
         sweep: Ends what processes leave behind.
+        guard: Ends them if kftune is killed.
     """
 
     runtime: ClassVar[Runtime] = "process"
 
     def __init__(self) -> None:
         self.tell: Callable[[str], object] = str
-        self.sweep = Sweep()
+        self.sweep = Sweep(off=self.runtime == "container")
+        self.guard = Guard(lambda note: self.tell(note))
         self.patience = Patience(lambda note: self.tell(note))
         self._outside = dict(os.environ)
         self._cores = _cores()
@@ -121,15 +124,16 @@ class ProcessRunner:
             start=self._spawn,
             patience=self.patience,
             sweep=self.sweep,
-            # What containers leave behind ends with them, and the engine still works for them.
-            mark=start.mark if self.runtime == "process" else NO_MARK,
+            guard=self.guard,
+            mark=start.mark,
         )
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
         return spawn(argv, executable, env, cwd, output)
 
     def close(self) -> None:
-        """Ends what starts processes; those that it has started are not affected."""
+        """Ends what starts and guards processes, when none runs any more."""
+        self.guard.close()
 
     def remove_leftovers(
         self, mark: str, labels: Mapping[str, str], groups: Iterable[tuple[int, float | None]] = ()
@@ -254,6 +258,10 @@ class ContainerRunner(ProcessRunner):
             explain=lambda code: how_it_ended(code, container).text,
             endings=PASSED_ON,
             patience=self.patience,
+            sweep=self.sweep,
+            guard=self.guard,
+            mark=start.mark,
+            remove=self._engine.remove_argv(start.name),
         )
 
     def _remove_containers(self, labels: Mapping[str, str]) -> None:

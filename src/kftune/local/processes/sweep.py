@@ -19,17 +19,21 @@ _PARTS = 100
 _MOST_LOOKS = 10
 
 NO_MARK = ("", "")
-"""Of a process that leaves nothing behind on this machine: a container."""
+"""Of a process without a mark."""
 
 
 class Sweep:
     """Ends what the processes of one run leave behind.
 
+    Args:
+        off: Whether it ends nothing: what containers leave behind ends with them, and the engine still works for them.
+
     Attributes:
         due: When `on_time` must be called (monotonic clock); None while nothing is due.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, off: bool = False) -> None:
+        self._off = off
         self.due: float | None = None
         self._running: set[tuple[str, str]] = set()
         self._ended: set[tuple[str, str]] = set()
@@ -52,7 +56,7 @@ class Sweep:
             mark: Its mark.
         """
         self._running.discard(mark)
-        if mark != NO_MARK:
+        if mark != NO_MARK and not self._off:
             self._ended.add(mark)
             self.due = max(time.monotonic(), self._next)
 

@@ -42,7 +42,8 @@ class WarmRunner(ProcessRunner):
         self._worker: WarmWorker | None = None
 
     def close(self) -> None:
-        """Ends the worker."""
+        """Ends the worker, and the guard."""
+        super().close()
         if self._worker is not None:
             self._worker.close()
             self._drop_broken()
