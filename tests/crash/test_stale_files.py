@@ -1,4 +1,4 @@
-"""A new trial finds no files of another one, whatever a kill or a lost file of results has left behind."""
+"""A new trial finds no files of another one, after a kill and after the loss of a file of results."""
 
 from __future__ import annotations
 

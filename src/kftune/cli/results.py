@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from kftune.cli.arguments import a_count, a_path
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, open_given
+from kftune.cli.places import add_results_arguments, given_results, open_given
 from kftune.cli.table import fitted
 from kftune.errors import UsageError
 from kftune.files import write_text
@@ -41,10 +42,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what trials reported over time: one line a report (text, csv), or for each trial (json)",
     )
     parser.add_argument("--out", type=a_path, help="file to write (default: the screen)")
+    parser.add_argument(
+        "--salvage",
+        action="store_true",
+        help="print nothing of the trials: write what can be read of a damaged trials.db to a new one",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints or writes the trials."""
+    """Prints, writes or saves the trials."""
+    if arguments.salvage:
+        return _salvage(given_results(arguments.dir or arguments.study))
     if arguments.curves and arguments.format not in _WITH_CURVES:
         raise UsageError(
             f"--curves is for the formats {', '.join(_WITH_CURVES)}; given {arguments.format}, "
@@ -59,6 +67,25 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         write_text(arguments.out, text)
         print(f"wrote {arguments.out}")
+    return 0
+
+
+def _salvage(folder: Path) -> int:
+    from kftune.results.salvage import salvage
+
+    saved = salvage(folder)
+    if saved is None:
+        print(f"{folder}: everything can be read, so nothing is written")
+        return 0
+    print(f"{folder}: {saved.finished} finished trials are saved")
+    for text, names in (
+        ("had not ended, so the next run starts them again", saved.again),
+        ("have only files left, and no result", saved.without),
+    ):
+        if names:
+            print(f"{', '.join(names)} {text}")
+    if saved.aside:
+        print(f"the damaged files are kept: {', '.join(path.name for path in saved.aside)}")
     return 0
 
 

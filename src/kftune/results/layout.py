@@ -120,7 +120,7 @@ class RunFolder(NamedTuple):
         own = {*self.own_names(), *self.names, *(() if self.names else (self.outputs.name,))}
         earlier = tuple(f"{name}{end}" for name in self.names for end in (_TRY, _UNSTORED))
         found = {path.name for path in self.path.iterdir()} - own
-        return sorted(name for name in found if not name.startswith(earlier))
+        return sorted(name for name in found if not name.startswith((*earlier, self.database.name, self.lines.name)))
 
     def own_names(self) -> set[str]:
         """Returns the names in this folder that no trial of an experiment list may have."""

@@ -107,6 +107,10 @@ class LineFile:
         """
         self._write(trial_line(row))
 
+    def synchronise(self) -> None:
+        """Waits until the disk has everything."""
+        os.fsync(self._file)
+
     def close(self) -> None:
         """Closes the file."""
         os.close(self._file)
@@ -138,21 +142,48 @@ def trial_line(row: Sequence[Any]) -> bytes:
     return _line("trial", f"{plain[:-1]}{''.join(texts)}}}")
 
 
-def study_line(text: str) -> bytes:
-    """Returns the line of a study's record."""
-    return _line("study", text)
-
-
 def _line(kind: str, body: str) -> bytes:
     data = body.encode()
     return b'{"crc32":"%08x","%s":%s}\n' % (crc32(data), kind.encode(), data)
 
 
+def leave_copy(folder: Path, study: str, rows: Iterable[Sequence[Any]]) -> Path:
+    """Writes trials to a new file beside a folder that is gone, or where files can be written at all; returns its path.
+
+    Args:
+        folder: The folder.
+        study: The study's record, as `meta_to_text` returns it.
+        rows: The columns in `CHECKED` of each trial.
+
+    Raises:
+        StoreError: It cannot be written anywhere.
+    """
+    # Imported when needed: it takes longer than to read results.
+    from tempfile import gettempdir, mkstemp  # noqa: PLC0415
+
+    content = _line("study", study) + b"".join(map(trial_line, rows))
+    problem = OSError(0, "there is no place")
+    for place in (folder.parent, Path(gettempdir())):
+        try:
+            file, name = mkstemp(".jsonl", f"{folder.name}.saved-", place)
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(file)
+        except OSError as error:
+            problem = error
+        else:
+            return Path(name)
+    raise StoreError(
+        f"it is gone, and what this run knows cannot be written elsewhere: {problem.strerror}", str(folder)
+    )
+
+
 def is_lines(path: Path) -> bool:
-    """Whether a file begins with such a line."""
+    """Whether a file is one of such lines."""
     try:
         with path.open("rb") as file:
-            return file.readline(_TAIL).startswith(b'{"crc32":"')
+            return path.suffix == ".jsonl" and file.readline(_TAIL).startswith(b'{"crc32":"')
     except OSError:
         return False
 

@@ -25,24 +25,46 @@ def take_lock(path: Path) -> int:
     Raises:
         StoreError: Another process holds the lock.
     """
-    make_results_folder(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     until = time.monotonic() + _PATIENCE
+    while True:
+        make_results_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _wait(descriptor, path, until)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # The folder may have been moved aside, or removed, between the two calls: then this is another file now.
+        if _is_at(descriptor, path):
+            break
+        os.close(descriptor)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _wait(descriptor: int, path: Path, until: float) -> None:
+    """Locks a file, unless another process that goes on holds the lock."""
     while not _locked(descriptor):
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         # A run killed while starting a trial still holds the lock through that trial, until the trial executes its
         # own program.
         if _runs(holder) or time.monotonic() > until:
-            os.close(descriptor)
             raise StoreError(
                 f"only one run at a time may write results here, and process {holder or 'unknown'} does; wait until it "
                 f"ends, stop it (kill {holder}), or give this run another folder (--dir)",
                 str(path.parent),
             )
         time.sleep(0.01)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)
 
 
 def writer_of(path: Path) -> str | None:

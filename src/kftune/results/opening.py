@@ -30,12 +30,12 @@ _ENDS = ("", "-wal", "-shm", "-journal")
 
 
 def files_of(database: Path) -> list[Path]:
-    """Returns the file with the trials, and those that SQLite keeps beside it, whether they are there or not."""
+    """Returns the file with the trials, and the further files of SQLite, which need not be there."""
     return [database.with_name(f"{database.name}{end}") for end in _ENDS]
 
 
 def check_head(folder: RunFolder) -> None:
-    """Checks that a file is one of SQLite. SQLite takes an empty one for new, and deletes the changes beside it.
+    """Checks that a file is one of SQLite. SQLite takes an empty one for new, and deletes its write-ahead log.
 
     Raises:
         StoreError: It is not.

@@ -15,7 +15,7 @@ from kftune.errors import StoreError, UnknownNameError, near_files
 from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
 from kftune.results import curves
-from kftune.results.checksums import key_matches
+from kftune.results.checksums import changed_keys
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lines import last_trial
 from kftune.results.lock import writer_of
@@ -23,7 +23,6 @@ from kftune.results.opening import check_head, check_tables, is_behind
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import (
     CHECKED_SINCE,
-    DamagedError,
     damaged,
     meta_of,
     reading,
@@ -79,6 +78,7 @@ class Results(Trials):
         self._folder = folder
         self.place = str(folder.path)
         check_head(folder)
+        self._known: tuple[int, list[tuple[int, State, float | None]]] | None = None
         # Before the file is opened: what is stored later is in neither.
         last = last_trial(folder.lines)
         self._connection = _connect(folder)
@@ -169,12 +169,19 @@ class Results(Trials):
 
     def _keys(self) -> list[tuple[int, State, float | None]]:
         """Returns the number, the state and the objective of each trial."""
-        checksum = "checksum" if self._is_checked else "NULL"
-        rows: Any = self._fetch(f"SELECT number, state, objective, {checksum} FROM trials ORDER BY number")  # noqa: S608
+        ((version,),) = self._fetch("PRAGMA data_version")  # another one as soon as a run has changed something
+        if self._known is None or self._known[0] != version:
+            self._known = version, self._checked_keys()
+        return self._known[1]
+
+    def _checked_keys(self) -> list[tuple[int, State, float | None]]:
+        if not self._is_checked:
+            return self._fetch("SELECT number, state, objective FROM trials ORDER BY number")
+        rows: Any = self._fetch("SELECT number, state, objective, checksum FROM trials ORDER BY number")
         with reading(self.folder):
-            for number, state, objective, stored in rows:
-                if stored is not None and not key_matches(number, state, objective, stored):
-                    raise DamagedError(f"trial {number} is not as it was stored")
+            changed = changed_keys(rows)
+        if changed:
+            raise damaged(self.folder, f"trial {changed[0]} is not as it was stored")
         return [row[:3] for row in rows]
 
     def active_seconds(self) -> float:
@@ -227,7 +234,7 @@ class Results(Trials):
 
         return readers_of((self.meta.experiment or {}).get("spec") or {})
 
-    def _fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
+    def _fetch(self, query: str, *arguments: object) -> list[Any]:
         with translated(self.folder):
             return self._connection.execute(query, arguments).fetchall()
 

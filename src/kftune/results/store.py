@@ -13,7 +13,11 @@ from kftune.metrics.curves import Curve
 from kftune.results import curves
 from kftune.results.boot import boot_id
 from kftune.results.layout import ASIDE, RunFolder
+<<<<<<< HEAD
 from kftune.results.lines import Hold, LineFile, Lines, at_once
+=======
+from kftune.results.lines import LineFile, Lines, leave_copy
+>>>>>>> w-store
 from kftune.results.lines import read as read_lines
 from kftune.results.lock import take_lock
 from kftune.results.opening import insert, is_behind, open_for_writing
@@ -47,6 +51,7 @@ _NO_CURVES: Mapping[str, Curve] = {}
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _SELECT = select(FORMAT)
 _ROW = f"SELECT {', '.join(CHECKED)} FROM trials WHERE number = ?"  # noqa: S608  # the names in it are our own
+_ALL_FINISHED = f"SELECT {', '.join(CHECKED)} FROM trials WHERE state IN ({_FINISHED}) ORDER BY number"  # noqa: S608
 _FIXED = {"state": "'Running'", "metrics": "'{}'", "message": "''", "stopped_by": "''"}
 _STARTED = {name: _FIXED.get(name, "NULL") for name in CHECKED} | {
     name: f":{name}" for name in CHECKED if name in {*TrialStart._fields, *Origin._fields}
@@ -106,12 +111,13 @@ class Store:
         self._hold: Hold = at_once
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self.notes: list[str] = []
+        self._left: Path | None = None
         self._lock = take_lock(self.folder.lock)
         try:
             if fresh and self.folder.has_results():
                 _move_aside(self.folder)
-                os.close(self._lock)
-                self._lock = take_lock(self.folder.lock)
+                moved, self._lock = self._lock, take_lock(self.folder.lock)
+                os.close(moved)
             self._open(meta)
         except BaseException:
             os.close(self._lock)
@@ -175,15 +181,14 @@ class Store:
         if lost:
             names = ", ".join(self.name(row[0]) for row in lost)
             self.notes.append(
-                f"{self.folder.database.name} had lost the end of {names}; {self.folder.lines.name} has it"
+                f"{self.folder.lines.name} has the end of {names}, which {self.folder.database.name} lost"
             )
             insert(self._connection, lost)
         lines = LineFile(self.folder.lines)
         text = meta_to_text(self.meta)
         if text != found.study:
             lines.study(text)
-        states = f"SELECT {', '.join(CHECKED)} FROM trials WHERE state IN ({_FINISHED})"  # noqa: S608
-        for row in self._connection.execute(states).fetchall():
+        for row in self._connection.execute(_ALL_FINISHED).fetchall():
             if row[0] not in found.rows:
                 lines.trial(row)
         return lines
@@ -278,12 +283,17 @@ class Store:
         """Checks that the file is still where other programs find it: SQLite goes on writing to a deleted one.
 
         Raises:
-            StoreError: It was deleted, moved or replaced.
+            StoreError: It was deleted, moved or replaced. A file beside the folder has what was stored.
         """
-        if _identity(self.folder.database) != self._file:
+        if self._left is None and _identity(self.folder.database) != self._file:
+            with reading(self.folder):
+                rows = self._connection.execute(_ALL_FINISHED).fetchall()
+            self._left = leave_copy(self.folder.path, meta_to_text(self.meta), rows)
+        if self._left is not None:
             raise StoreError(
-                f"{self.folder.database.name} was deleted, moved or replaced while this run wrote to it, so "
-                f"results are lost; run again, and leave the folder as it is while a run goes on",
+                f"{self.folder.database.name} was deleted, moved or replaced while this run wrote to it. What this run "
+                f"knows of its finished trials is in {self._left} (kftune results {self._left}); put the folder back "
+                f"as it was, and leave it as it is while a run goes on",
                 str(self.folder.path),
             )
 
@@ -366,8 +376,8 @@ def _move_aside(results: RunFolder) -> None:
         option, outputs = ("--output-dir", "their folders") if results.names else ("--dir", "trials/")
         raise StoreError(
             f"to start again, --fresh moves the whole folder aside, so it must contain nothing but results; but it has "
-            f"{shown}. Give the new results another folder ({option}), or move trials.db, logs/ and {outputs} away "
-            f"yourself",
+            f"{shown}. Give the new results another folder ({option}), or move trials.db, trials.jsonl, logs/ and "
+            f"{outputs} away yourself",
             str(folder),
         )
     name = f"{folder.name}{ASIDE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"

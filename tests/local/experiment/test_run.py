@@ -474,7 +474,7 @@ def test_budgets_grow_and_nothing_is_repeated(tmp_path):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # tests/crash aims kills at the same
 def test_a_run_that_is_killed_goes_on_and_loses_no_finished_trial(tmp_path):
     place, folder, ledger = tmp_path / "experiment.json", tmp_path / "runs", tmp_path / "ledger"
     script = f"echo $KATIB_TRIAL_NAME >> {ledger}; sleep 0.1; echo loss=$LR"

@@ -211,7 +211,7 @@ def test_a_fresh_run_that_was_killed_is_still_fresh_when_it_is_resumed(project):
     assert later.count("Cached") >= 2, later
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # tests/crash aims kills at the same
 def test_kills_at_any_moment_lose_no_finished_step_and_repeat_none(project):
     loops = {"items": {"items": list(range(24)), "parallel": 3}}
     steps = {

@@ -170,6 +170,7 @@ case $(wc -l < {counts}/$KFTUNE_TRIAL_NAME) in 1) kill -9 $$;; 2) exec sleep 60;
     assert logs == [f"small-study-0001.log{end}" for end in ("", ".attempt1", ".attempt2")] + ["small-study-0002.log"]
 
 
+@pytest.mark.nightly  # tests/crash aims kills at the same
 def test_kills_of_kftune_at_any_time_lose_no_trial_and_repeat_none_that_has_ended(tmp_path):
     folder, counts = tmp_path / "results", tmp_path / "tries"
     counts.mkdir()

@@ -164,7 +164,7 @@ def all_in(folder: Path) -> dict[int, Trial]:
     return {trial.number: trial for trial in trials_in(folder)} if states(folder) else {}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # tests/crash aims kills at the same
 @pytest.mark.parametrize("seed", [1, 2])
 def test_kills_at_any_moment_lose_no_report_and_repeat_no_trial_that_has_ended(tmp_path, seed):
     folder, moments = tmp_path / "runs", random.Random(seed)

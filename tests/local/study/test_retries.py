@@ -379,6 +379,7 @@ def test_a_kill_of_kftune_between_tries_keeps_the_counts(tmp_path):
     assert (trial.state, trial.attempt, trial.retried.counted()) == ("Failed", 4, {"failed": 2})
 
 
+@pytest.mark.nightly  # tests/crash aims kills at the same
 def test_kills_of_kftune_at_any_time_neither_lose_nor_add_retries(tmp_path):
     folder, counts = tmp_path / "results", tmp_path / "tries"
     counts.mkdir()

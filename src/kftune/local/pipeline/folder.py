@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from kftune.errors import StoreError
 from kftune.files import write_text
@@ -74,23 +75,31 @@ class TaskFolder:
             | ({"sha256": each.digest} if each.digest else {"value": each.value, "text": each.text})
             for name, each in made.items()
         }
-        write_text(self.done, json.dumps({"format": FORMAT, **facts, "outputs": outputs}, indent=2) + "\n")
+        write_text(self.done, _text({"format": FORMAT, **facts, "outputs": outputs}))
 
     def read_done(self) -> tuple[dict[str, Made], dict[str, Any]] | None:
         """Returns what the task wrote, and the further entries; None if it has not succeeded, or files are gone."""
         facts = _read(self.done)
         if facts is None:
             return None
+        try:
+            return self._made(facts["outputs"]), facts
+        except FileNotFoundError:
+            return None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _damaged(self.done) from error
+
+    def _made(self, outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, Made]:
         made = {}
-        for name, output in facts["outputs"].items():
+        for name, output in outputs.items():
             path = self.outputs / name
             # A value without its text is of an older kftune.
             if not path.exists() or not output.keys() & {"sha256", "text"}:
-                return None
+                raise FileNotFoundError(path)
             made[name] = Made(
                 output["type"], path, output.get("value"), output.get("sha256", ""), output.get("text", "")
             )
-        return made, facts
+        return made
 
 
 class PipelineRunFolder:
@@ -117,7 +126,7 @@ class PipelineRunFolder:
         Raises:
             OSError: It cannot be written.
         """
-        write_text(self.path / RUN_FILE, json.dumps({"format": FORMAT, **meta}, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.path / RUN_FILE, _text({"format": FORMAT, **meta}))
 
 
 class PipelineFolder:
@@ -159,7 +168,7 @@ class PipelineFolder:
         Raises:
             OSError: It cannot be written.
         """
-        write_text(self._cached(key), json.dumps({"run": run.name, "task": task, "time": now()}) + "\n")
+        write_text(self._cached(key), _text({"run": run.name, "task": task, "time": now()}))
 
     def recall(self, key: str) -> tuple[str, TaskFolder] | None:
         """Returns the run and the task with the result of a key; None if there is none."""
@@ -172,13 +181,27 @@ class PipelineFolder:
         return self._path / CACHE / f"{key}.json"
 
 
+def _text(content: Mapping[str, Any]) -> str:
+    """Returns what a file of a run has, with a checksum."""
+    return json.dumps({**content, "crc32": _checksum(content)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return f"{crc32(json.dumps(content, sort_keys=True).encode()):08x}"
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise StoreError(f"this file of a run is damaged: {error}; remove it", str(path)) from error
-    if not isinstance(content, dict):
-        raise StoreError("this file of a run is damaged; remove it", str(path))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    # An older kftune writes no checksum.
+    if not isinstance(content, dict) or content.pop("crc32", None) not in (None, _checksum(content)):
+        raise _damaged(path)
     return content
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError("this file of a run is damaged; remove it", str(path))

@@ -155,7 +155,6 @@ class StudyEngine:
                 targets=targets,
             )
         )
-        self._audience.raise_error()
         return outcome
 
     # -- starting ------------------------------------------------------------------------------------------------

@@ -26,6 +26,15 @@ _CACHED = re.compile(r"[0-9a-f]{64}\.json")
 _INHERITS = "pbt"
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Returns what tells a file or folder from a later one of its name; None if it is not there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Unneeded(NamedTuple):
     """A file or folder that can go.
 
@@ -34,12 +43,14 @@ class Unneeded(NamedTuple):
         why: What it is.
         bytes: What it takes on the disk.
         locks: The files that a run locks while it may need it.
+        identity: What tells it from a later file or folder of its name; None if it is gone.
     """
 
     path: Path
     why: str
     bytes: int
     locks: tuple[Path, ...]
+    identity: tuple[int, int] | None
 
 
 @dataclass
@@ -66,7 +77,7 @@ class Plan:
             why: What it is.
             locks: What a run locks while it may need it.
         """
-        self.unneeded.append(Unneeded(path, why, usage_of(path).bytes, locks))
+        self.unneeded.append(Unneeded(path, why, usage_of(path).bytes, locks, identity_of(path)))
 
 
 def plan(folder: Path, *, aside: Collection[Path] = (), keep_best: int, keep_runs: int | None) -> Plan:

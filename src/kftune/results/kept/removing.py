@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kftune.errors import StoreError
 from kftune.results.kept.disk import problem_text
-from kftune.results.kept.pruning import Unneeded
+from kftune.results.kept.pruning import Unneeded, identity_of
 from kftune.results.lock import take_lock
 
 
@@ -38,6 +38,9 @@ def remove(unneeded: Iterable[Unneeded]) -> tuple[list[Unneeded], list[str]]:
                 problems.append(f"not removed: {problem_text(error)}")
                 continue
             for each in group:
+                if identity_of(each.path) != each.identity:
+                    problems.append(f"not removed: {each.path}: a run has put another one in its place")
+                    continue
                 try:
                     _remove(each.path)
                     gone.append(each)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from kftune.errors import StoreError, near_files
 from kftune.results.layout import RunFolder
+from kftune.results.lines import is_lines
 from kftune.results.reading import open_results
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.trials import Trials
@@ -23,9 +24,9 @@ SUFFIXES = (".json", ".csv", ".yaml", ".yml", _BUNDLE, *_SQLITE, *_JOURNALS)
 """Of files with trials."""
 
 READ = (
-    "it reads what kftune results --format json or csv prints, the results of an experiment-list tuner (JSON with "
-    "all_results), other CSV, a bundle of kftune export, a storage of Optuna (SQLite or a journal), and an Experiment "
-    "with its Trials as kubectl get -o yaml or json prints them"
+    "it reads what kftune results --format json or csv prints, the trials.jsonl of a run, the results of an "
+    "experiment-list tuner (JSON with all_results), other CSV, a bundle of kftune export, a storage of Optuna (SQLite "
+    "or a journal), and an Experiment with its Trials as kubectl get -o yaml or json prints them"
 )
 """What files with trials are, for messages about kftune."""
 
@@ -61,7 +62,7 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
         StoreError: It cannot be read.
     """
     try:
-        if place.suffix in (*_SQLITE, _BUNDLE):
+        if place.suffix in (*_SQLITE, _BUNDLE) or is_lines(place):
             return _of_binary(place, hints)
         text = place.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -97,6 +98,8 @@ def _of_json(data: object) -> _Reader | None:
 def _of_binary(place: Path, hints: Hints) -> Trials:
     if place.suffix == _BUNDLE:
         return cast("Trials", _module("bundle").read(place, str(place)))
+    if is_lines(place):
+        return cast("Trials", _module("own_lines").read(place, str(place)))
     layout = RunFolder(place.parent)
     if place.name == layout.database.name and not _module("optuna_storage").has_studies(place):
         return open_results(place.parent)
