@@ -13,11 +13,7 @@ from kftune.metrics.curves import Curve
 from kftune.results import curves
 from kftune.results.boot import boot_id
 from kftune.results.layout import ASIDE, RunFolder
-<<<<<<< HEAD
-from kftune.results.lines import Hold, LineFile, Lines, at_once
-=======
-from kftune.results.lines import LineFile, Lines, leave_copy
->>>>>>> w-store
+from kftune.results.lines import Hold, LineFile, Lines, at_once, leave_copy
 from kftune.results.lines import read as read_lines
 from kftune.results.lock import take_lock
 from kftune.results.opening import insert, is_behind, open_for_writing
