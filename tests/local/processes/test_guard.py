@@ -38,13 +38,14 @@ def running(folder: Path, script: str, grace: float = 20, before: str = "") -> I
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
         try:
             wait_until(lambda: len(pids_in(folder)) == 2)
+            time.sleep(0.3)  # then the guard reads what they print
             yield process
         finally:
             process.kill()
 
 
 def pids_in(folder: Path) -> list[int]:
-    return [int(path.read_text()) for path in folder.glob("*.pid")]
+    return [int(text) for text in (path.read_text() for path in folder.glob("*.pid")) if text.endswith("\n")]
 
 
 def guards_of(pid: int) -> list[int]:
@@ -140,6 +141,15 @@ def test_a_run_goes_on_without_its_guard(tmp_path):
     assert {trial.state for trial in trials_in(tmp_path / "runs")} == {"Succeeded"}
 
 
+def test_a_trial_that_has_just_started_ends_too(tmp_path):
+    script = f"echo $$ > {tmp_path}/$KFTUNE_TRIAL_NAME.pid; sleep 60"
+    code = RUN.format(support=str(SUPPORT), before="", script=script, grace=5, folder=f"{tmp_path}/runs")
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        wait_until(lambda: len(pids_in(tmp_path)) > 0)
+        kill(process)
+        wait_until(lambda: not any(map(is_alive, pids_in(tmp_path))))
+
+
 def test_a_run_leaves_no_guard(tmp_path):
     run(study(sh("echo loss=1"), trials=2), tmp_path)
     assert guards_of(os.getpid()) == []
@@ -157,6 +167,7 @@ run_pipeline(pipeline(steps), {str(tmp_path / "runs")!r})
 """
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         wait_until((tmp_path / "step.pid").exists)
+        time.sleep(0.3)
         kill(process)
         wait_until(lambda: not any(map(is_alive, pids_in(tmp_path))))
     assert (tmp_path / "bye").exists()

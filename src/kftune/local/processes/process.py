@@ -39,6 +39,8 @@ NOT_STARTED = 126
 
 # A process that stays behind and holds the pipe open has this long to write the rest.
 _LINGER = 0.25
+# The guard hears of a process that runs longer than this.
+_MOMENT = 0.1
 # Without pidfd, a process is asked this often whether it has ended.
 _BETWEEN_LOOKS = 0.02
 
@@ -123,6 +125,8 @@ class TrialProcess:
         self.returncode: int | None = None
         self.timed_out = False
         self._start_at: float | None = None
+        self._tell_at: float | None = None
+        self._is_told = False
         self._stop_at: float | None = None
         self._kill_at: float | None = None
         self._linger_until: float | None = None
@@ -133,7 +137,7 @@ class TrialProcess:
         """Starts the process, or waits when the machine cannot start it now."""
         self.sweep.starts(self._mark)
         if self._guard is not None:
-            self._guard.starts(self._mark, self.grace, self._remove)
+            self._guard.starts(self._mark, self.grace)
         try:
             self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             try:
@@ -152,8 +156,7 @@ class TrialProcess:
         self._patience.started()
         self.pid = self._process.pid
         self.started = start_of(self.pid, before)
-        if self._guard is not None:
-            self._guard.started(self._mark, self.pid, self.started, self._output, self._log)
+        self._tell_at = None if self._guard is None else self.began + _MOMENT
         self._exit = pidfd(self.pid)
         self._open = True
         self._stop_at = None if self.timeout is None else self.began + self.timeout
@@ -192,7 +195,8 @@ class TrialProcess:
             return self._start_at
         if self._exited:
             return self._linger_until
-        times = [moment for moment in (self._stop_at, self._kill_at, self._look_at) if moment is not None]
+        all_of_them = (self._stop_at, self._kill_at, self._look_at, self._tell_at)
+        times = [moment for moment in all_of_them if moment is not None]
         return min(times, default=None)
 
     def on_output(self) -> None:
@@ -220,6 +224,8 @@ class TrialProcess:
         if self._start_at is not None:
             self._start_late()
             return
+        if self._tell_at is not None and now >= self._tell_at and not self._exited:
+            self._tell_guard()
         if self._look_at is not None:
             self._look_at = now + _BETWEEN_LOOKS
             if not self._exited and has_ended(self._process.pid):
@@ -290,8 +296,16 @@ class TrialProcess:
     def _let_go(self) -> None:
         """Tells that it has ended, or will not start."""
         self.sweep.ended(self._mark)
-        if self._guard is not None:
+        if self._guard is not None and self._is_told:
             self._guard.ended(self._mark)
+
+    def _tell_guard(self) -> None:
+        """Tells the guard of a process that still runs."""
+        self._tell_at = None
+        if self._guard is not None and self.pid is not None:
+            self._is_told = True
+            descriptors = (self._output, self._log) if self._open else ()
+            self._guard.started(self._mark, self.pid, self.started, self.grace, self._remove, descriptors)
 
     def _drain(self) -> None:
         """Reads what is in the pipe, and no more: a process that was left behind may write without end."""

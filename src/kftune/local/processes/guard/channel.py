@@ -36,32 +36,40 @@ class Guard:
     def __init__(self, note: Callable[[str], object]) -> None:
         self._note = note
         self._begun = False
+        self._folders: set[Mark] = set()
 
-    def starts(self, mark: Mark, grace: float, remove: Sequence[str] = ()) -> None:
-        """Tells of a start, before it.
+    def starts(self, mark: Mark, grace: float) -> None:
+        """Tells, before a start, in which folder the mark is, if it is the first one there.
 
         Args:
             mark: The mark of the process.
             grace: Seconds that it has from SIGTERM to SIGKILL.
-            remove: The command that removes its container.
         """
         if not self._begun:
             self._begin()
-        self._send("starts", *mark, str(grace), *remove)
+        name, value = mark
+        folder = (name, f"{value.rstrip('/').rpartition('/')[0]}/")
+        if folder not in self._folders:
+            self._folders.add(folder)
+            self._send("starts", *folder, str(grace))
 
-    def started(self, mark: Mark, pid: int, started: float, *descriptors: int) -> None:
-        """Tells of a process that has started.
+    def started(
+        self, mark: Mark, pid: int, started: float, grace: float, remove: Sequence[str], descriptors: Sequence[int]
+    ) -> None:
+        """Tells of a process that has run for a moment; those that end sooner cost nothing.
 
         Args:
             mark: Its mark.
             pid: Its number.
             started: When it started; see `start_of`.
-            *descriptors: What its output is read from, and its log: without a reader, printing would end it.
+            grace: Seconds that it has from SIGTERM to SIGKILL.
+            remove: The command that removes its container.
+            descriptors: What its output is read from, and its log: without a reader, printing would end it.
         """
-        self._send("started", *mark, str(pid), repr(started), descriptors=descriptors)
+        self._send("started", *mark, str(pid), repr(started), str(grace), *remove, descriptors=descriptors)
 
     def ended(self, mark: Mark) -> None:
-        """Tells of a process that has ended."""
+        """Tells of the end of a process that it was told of."""
         self._send("ended", *mark)
 
     def close(self) -> None:
@@ -69,6 +77,9 @@ class Guard:
         if not self._begun:
             return
         self._begun = False
+        for folder in self._folders:
+            self._send("over", *folder)
+        self._folders.clear()
         with self._lock:
             Guard._users -= 1
             if Guard._users == 0 and Guard._process is not None and Guard._socket is not None:

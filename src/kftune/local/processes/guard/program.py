@@ -4,8 +4,9 @@
 imports little, so that it is ready at once, and of kftune one file only, by its path.
 
 A message has fields with a zero byte between them. NAME and VALUE are a variable of a process's environment:
-``starts NAME VALUE GRACE COMMAND…`` before a start, with the command that removes a container; ``started NAME VALUE PID
-SECONDS`` after it, with the descriptors of its output and its log; ``ended NAME VALUE`` at its end.
+``starts NAME FOLDER GRACE`` before the first start of one whose value is in a folder, ``over NAME FOLDER`` after the
+last; ``started NAME VALUE PID SECONDS GRACE COMMAND…`` of one that has run for a moment, with the descriptors of its
+output and its log, and the command that removes its container; ``ended NAME VALUE`` at its end.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 
-_LARGEST = 1 << 18
+_LARGEST = 1 << 14
 _BETWEEN_LOOKS = 0.02
 # How long killed processes and the removal of a container may take.
 _PATIENCE = 30.0
@@ -26,12 +28,14 @@ _PATIENCE = 30.0
 class Process:
     """What is known of a process."""
 
-    def __init__(self, grace: float, remove: list[str]) -> None:
+    def __init__(
+        self, pid: int, started: float, grace: float, remove: Sequence[str] = (), descriptors: Sequence[int] = ()
+    ) -> None:
+        self.pid = pid
+        self.started = started
         self.grace = grace
         self.remove = remove
-        self.pid = 0
-        self.started = 0.0
-        self.descriptors: list[int] = []
+        self.descriptors = descriptors
 
     def drain(self) -> None:
         """Writes what it has printed to its log: without a reader, printing would end it."""
@@ -50,16 +54,34 @@ class Process:
             os.close(each)
 
 
-Known = dict[tuple[str, str], Process]
-"""Processes by the variable of their environment."""
+class Known:
+    """What the run has told."""
+
+    def __init__(self) -> None:
+        self.folders: dict[tuple[str, str], float] = {}
+        self.processes: dict[tuple[str, str], Process] = {}
+
+    def take(self, message: bytes, descriptors: Sequence[int]) -> None:
+        """Takes a message."""
+        kind, name, value, *fields = map(os.fsdecode, message.split(b"\0"))
+        mark = (name, value)
+        if mark in self.processes:
+            self.processes.pop(mark).forget()
+        if kind == "starts":
+            self.folders[mark] = float(fields[0])
+        elif kind == "over":
+            self.folders.pop(mark, None)
+        elif kind == "started":
+            pid, started, grace, *remove = fields
+            self.processes[mark] = Process(int(pid), float(started), float(grace), remove, descriptors)
 
 
 def main(parent: int) -> None:
     """Waits for the end of a process, then ends what it has started."""
     os.chdir("/")
-    known: Known = {}
+    known = Known()
     _listen(known, parent)
-    if known:
+    if known.folders:
         _Ending(known).run()
 
 
@@ -75,15 +97,7 @@ def _listen(known: Known, parent: int) -> None:
         message, descriptors, _, _ = socket.recv_fds(channel, _LARGEST, 2)
         if not message:
             return
-        kind, name, value, *fields = map(os.fsdecode, message.split(b"\0"))
-        mark = (name, value)
-        if kind != "started" and mark in known:
-            known.pop(mark).forget()
-        if kind == "starts":
-            known[mark] = Process(float(fields[0]), fields[1:])
-        elif kind == "started" and mark in known:
-            known[mark].pid, known[mark].started = int(fields[0]), float(fields[1])
-            known[mark].descriptors = descriptors
+        known.take(message, descriptors)
 
 
 def _end_of(parent: int) -> list[int]:
@@ -112,11 +126,12 @@ class _Ending:
 
     def run(self) -> None:
         """Ends them."""
-        left = [each for each in self._known.values() if self._runs(each)]
+        left = [each for each in self._known.processes.values() if self._runs(each)]
+        known = {each.pid for each in left}
+        # Those that had just started lead their groups, as all do.
+        left += [each for each in self._marked() if each.pid not in known and _leads(each.pid)]
         for each in left:
             _send(os.killpg, each.pid, signal.SIGTERM)
-        if len(left) < len(self._known):  # the run was killed between a start and the message about it
-            self._send_marked(signal.SIGTERM)
         began = time.monotonic()
         while left:
             time.sleep(_BETWEEN_LOOKS)
@@ -128,24 +143,25 @@ class _Ending:
                 each.drain()
                 left.remove(each)
         until = time.monotonic() + _PATIENCE
-        while self._send_marked(signal.SIGKILL) and time.monotonic() < until:
+        while (found := self._marked()) and time.monotonic() < until:
+            for each in found:
+                _send(os.kill, each.pid, signal.SIGKILL)
             time.sleep(_BETWEEN_LOOKS)
-        for each in self._known.values():
+        for each in self._known.processes.values():
             if each.remove:
                 _call(each.remove)
 
     def _runs(self, process: Process) -> bool:
-        return bool(process.pid) and self._table.is_same(process.pid, process.started)
+        return bool(self._table.is_same(process.pid, process.started))
 
-    def _send_marked(self, number: int) -> bool:
-        """Sends a signal to all processes with a mark; returns whether there are any."""
-        found = False
-        for name in {name for name, _ in self._known}:
+    def _marked(self) -> list[Process]:
+        """Returns the processes with a mark in the folders of the run."""
+        found = []
+        for (name, folder), grace in self._known.folders.items():
             for pid, value in self._table.variables(os.fsencode(name)):
                 began = self._table.started(pid)
-                if (name, os.fsdecode(value)) in self._known and began is not None and began <= self._moment:
-                    found = True
-                    _send(os.kill, pid, number)
+                if value.startswith(os.fsencode(folder)) and began is not None and began <= self._moment:
+                    found.append(Process(pid, began, grace))
         return found
 
 
@@ -156,7 +172,14 @@ def _send(send: object, pid: int, number: int) -> None:
         return
 
 
-def _call(command: list[str]) -> None:
+def _leads(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _call(command: Sequence[str]) -> None:
     import subprocess  # noqa: PLC0415  # only containers need it
 
     try:
