@@ -188,6 +188,10 @@ class RunError(KftuneError):
     """The local run cannot start or continue."""
 
 
+class OutputError(KftuneError):
+    """Standard output cannot be written, so a run has stopped before its end."""
+
+
 class ExperimentFailedError(RunError):
     """An experiment of a list has failed."""
 

@@ -5,6 +5,7 @@ What a terminal would obey is escaped on its way: names, values, messages and lo
 
 from __future__ import annotations
 
+import os
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -85,6 +86,25 @@ def tolerate(stream: TextIO | None) -> None:
     keeps_bytes = getattr(stream, "encoding", None) == "utf-8" and getattr(stream, "errors", "") == "surrogateescape"
     if stream is not None and hasattr(stream, "reconfigure") and not keeps_bytes:
         stream.reconfigure(errors="backslashreplace")
+
+
+def flush_or_drop(stream: TextIO | None) -> OSError | None:
+    """Writes what is left; when that fails, nothing more is written, so that Python does not fail again at its end.
+
+    Args:
+        stream: Standard output or error; None where a process has none.
+
+    Returns:
+        Why it cannot be written; None if it can.
+    """
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None
 
 
 def write_data(text: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +40,13 @@ def _added(after: int, until: int) -> dict[str, str]:
     """Returns the columns that formats add, with their types."""
     return {name: kind for number in range(after + 1, until + 1) for name, kind in _ADDED[number].items()}
 
+
+# Source: sqlite3.h; the lowest byte is the kind of an error.
+_OF_MACHINE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
+}
 
 CURVES_SINCE = 3
 """The format since which there are curves."""
@@ -284,6 +293,22 @@ def reading(folder: RunFolder) -> Iterator[None]:
     except _DAMAGED as error:
         said = str(error) if isinstance(error, DamagedError) else f"a value cannot be read ({type(error).__name__})"
         raise damaged(folder, said) from error
+
+
+@contextmanager
+def full_disk_as_os_error() -> Iterator[None]:
+    """Gives SQLite's errors that a machine causes the form of the system's.
+
+    Raises:
+        OSError: The disk is full, or fails. Nothing of the transaction is in the file.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = _OF_MACHINE.get(error.sqlite_errorcode & 0xFF)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number)) from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from kftune.argv import NO_KINDS
 from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.limits import within_limits
 from kftune.local.processes.passing import passed
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, step_remedies
@@ -55,7 +56,7 @@ class Trials(ABC):
         self.runner = runner
         self.devices = devices
         self.notes: list[str] = []
-        self.parallel = devices.limit(wanted, self.notes)
+        self.parallel = within_limits(devices.limit(wanted, self.notes), self.notes)
         self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(str(folder.path).encode()).hexdigest()[:32]}
         self._name = f"kftune-{self.labels[LABEL_OF_RUN][:12]}-"
         self._prepared: Path | None = None
@@ -88,11 +89,14 @@ class Trials(ABC):
             ValueError: These values cannot be passed to it.
         """
         output = self.folder.output(trial)
-        if output == self._prepared:
-            self._prepared = None
-        else:
-            output.mkdir(exist_ok=True)
-        start = self._record(trial, assignment, output, gpus if self.devices.used else None)
+
+        def record() -> Start:
+            if output != self._prepared:
+                output.mkdir(exist_ok=True)
+            return self._record(trial, assignment, output, gpus if self.devices.used else None)
+
+        start = self.runner.patience.hold(f"the files of {trial} cannot be written", record)
+        self._prepared = None if output == self._prepared else self._prepared
         if goes_on is not None:
             start = start.with_changes(env={**start.env, _RESUMED_VARIABLE: str(goes_on)})
         return self.runner.start(start, feed)
@@ -105,7 +109,9 @@ class Trials(ABC):
         """
         if self.folder.output(trial) != self._prepared:
             self.discard()
-            self._prepared = self.folder.new_output(trial)
+            self._prepared = self.runner.patience.hold(
+                f"the folder of {trial} cannot be made", lambda: self.folder.new_output(trial)
+            )
 
     def discard(self) -> None:
         """Removes a folder that was prepared and not used."""
