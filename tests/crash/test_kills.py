@@ -71,8 +71,8 @@ class Case:
         assert ended.status == 0, (self.folder / "output").read_text()
         self.compare(before, starts)
         CHECKS[self.name](self.folder)
-        mark = os.fsencode(f"KFTUNE_OUTPUT_DIR={self.folder}")
-        assert not [*process_table().marked(mark)], "a process is left"
+        marked = process_table().variables(b"KFTUNE_OUTPUT_DIR")
+        assert not [pid for pid, value in marked if value.startswith(os.fsencode(self.folder))], "a process is left"
 
     def finished(self) -> dict[str, object]:
         """What has finished: name -> its row, or what its file says."""
