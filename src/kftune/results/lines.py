@@ -43,7 +43,12 @@ class Hold(Protocol):
 
 
 def at_once(what: str, action: Callable[[], T]) -> T:
-    """Does something without waiting."""
+    """Does something without waiting.
+
+    Args:
+        what: What cannot be done, if it fails.
+        action: It.
+    """
     return action()
 
 

@@ -129,13 +129,11 @@ def test_the_start_that_a_trial_s_process_keeps_is_the_one_in_proc(tmp_path):
         log=tmp_path / "log.txt",
         feed=len,
     )
-    try:
-        assert ProcFiles().started(process.pid or 0) == process.started
-        assert ProcFiles().is_same(process.pid or 0, process.started)
-        # One tick of the kernel makes another process of it.
-        assert not ProcFiles().is_same(process.pid or 0, process.started + 0.01)
-    finally:
-        process.reap()
+    table, pid = ProcFiles(), process.pid or 0
+    # One tick of the kernel makes another process of it.
+    found = [table.started(pid), table.is_same(pid, process.started), table.is_same(pid, process.started + 0.01)]
+    process.reap()
+    assert found == [process.started, True, False]
 
 
 def test_after_another_start_of_the_machine_no_stored_number_counts(start, tmp_path, monkeypatch):

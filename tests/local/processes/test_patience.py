@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from kftune.local.pipeline import run_pipeline
 from kftune.local.pipeline.events import PipelineStarted
 from kftune.local.processes import patience
 from kftune.local.processes.limits import within_limits
+from kftune.local.study.events import OnEvent
 from kftune.pipeline import pipeline_from_dict
 
 CGROUP = Path("/sys/fs/cgroup/pids")
@@ -44,6 +46,30 @@ def leave_files(count: int) -> None:
     free = (number for number in itertools.count() if number not in used)
     limit = next(itertools.islice(free, count, None))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def lowering(kind: type[Event], count: int, events: list[Event]) -> OnEvent:
+    """A listener that keeps events, and leaves so many files after one of a kind."""
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, kind):
+            leave_files(count)
+
+    return listen
+
+
+@contextmanager
+def control_group(most: int) -> Iterator[Path]:
+    """A control group with so many processes at most."""
+    group = CGROUP / f"kftune-test-{os.getpid()}"
+    group.mkdir()
+    (group / "pids.max").write_text(str(most))
+    try:
+        yield group
+    finally:
+        time.sleep(0.1)
+        group.rmdir()
 
 
 # -- before the start -------------------------------------------------------------------------------------------------
@@ -88,11 +114,7 @@ def test_the_limit_of_a_user_s_processes_counts_those_that_run(monkeypatch):
 def test_trials_wait_for_open_files_and_none_has_failed(tmp_path, few_files):
     events: list[Event] = []
 
-    def listen(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, StudyStarted):
-            leave_files(10)
-
+    listen = lowering(StudyStarted, 10, events)
     script = "echo loss=1; sleep 0.2"
     outcome = run_study(study(sh(script), trials=6, budget={"parallel": 6}), tmp_path, on_event=listen)
     assert outcome.counts == {"Succeeded": 6}
@@ -103,10 +125,7 @@ def test_trials_wait_for_open_files_and_none_has_failed(tmp_path, few_files):
 def test_without_an_end_of_the_trouble_the_run_ends_and_keeps_its_points(tmp_path, few_files, monkeypatch):
     monkeypatch.setattr(patience, "LONGEST", 0.5)
 
-    def listen(event: Event) -> None:
-        if isinstance(event, StudyStarted):
-            leave_files(2)
-
+    listen = lowering(StudyStarted, 2, [])
     a_study = study(sh("echo loss=1"), trials=3, budget={"parallel": 2})
     with pytest.raises(KftuneError) as caught:
         run_study(a_study, tmp_path, on_event=listen)
@@ -122,10 +141,7 @@ def test_without_an_end_of_the_trouble_the_run_ends_and_keeps_its_points(tmp_pat
 
 
 def test_a_waiting_trial_that_is_stopped_has_not_started(tmp_path, few_files):
-    def listen(event: Event) -> None:
-        if isinstance(event, StudyStarted):
-            leave_files(2)
-
+    listen = lowering(StudyStarted, 2, [])
     limit = {"budget": {"parallel": 2}, "stopping": {"wall_clock": 0.5}}
     outcome = run_study(study(sh("echo loss=1"), trials=3, **limit), tmp_path, on_event=listen)
     assert outcome.reason == "WallClock"
@@ -135,11 +151,7 @@ def test_a_waiting_trial_that_is_stopped_has_not_started(tmp_path, few_files):
 def test_steps_of_a_pipeline_wait_too(tmp_path, few_files):
     events: list[Event] = []
 
-    def listen(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, PipelineStarted):
-            leave_files(10)
-
+    listen = lowering(PipelineStarted, 10, events)
     steps = {f"s{number}": {"kind": "container", "command": ["sleep", "0.3"]} for number in range(6)}
     outcome = run_pipeline(pipeline_from_dict({"name": "waits", "steps": steps}), tmp_path, parallel=6, on_event=listen)
     assert outcome.state == "Succeeded"
@@ -148,24 +160,19 @@ def test_steps_of_a_pipeline_wait_too(tmp_path, few_files):
 
 @pytest.mark.skipif(not os.access(CGROUP, os.W_OK), reason="needs a control group of its own for processes")
 def test_trials_wait_for_processes(tmp_path):
-    group = CGROUP / f"kftune-test-{os.getpid()}"
-    group.mkdir()
-    try:
-        (group / "pids.max").write_text("5")
-        code = f"""
+    code = f"""
 import sys
 sys.path.insert(0, {str(SUPPORT)!r})
 from local_study import run, sh, study
 from pathlib import Path
-Path({str(group)!r}, "cgroup.procs").write_text("0")
+Path(sys.argv[1], "cgroup.procs").write_text("0")
 outcome, events = run(study(sh("echo loss=1; exec sleep 0.2"), trials=8, budget={{"parallel": 8}}), {str(tmp_path)!r})
 print(outcome.counts, [event.message for event in events if event.kind == "note"])
 """
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    finally:
-        time.sleep(0.1)
-        group.rmdir()
-    assert done.stdout.startswith("{'Succeeded': 8} ['processes wait for their start: Resource temporarily unavailable")
+    with control_group(5) as group:
+        done = subprocess.run([sys.executable, "-c", code, group], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("{'Succeeded': 8} ['")
+    assert "processes wait for their start: Resource temporarily unavailable" in done.stdout
 
 
 # -- on a full disk ---------------------------------------------------------------------------------------------------

@@ -77,16 +77,12 @@ def test_a_daemon_of_a_step_ends_before_the_steps_that_follow(tmp_path):
 
 
 def test_what_others_have_started_stays(tmp_path):
-    """Another run on this machine, and a variable of another value."""
-    other = subprocess.Popen(
-        ["sleep", "60"], env={**os.environ, "KFTUNE_OUTPUT_DIR": f"{tmp_path}/others/trials/small-study-0001"}
-    )
-    try:
+    elsewhere = f"{tmp_path}/others/trials/small-study-0001"
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, "KFTUNE_OUTPUT_DIR": elsewhere}) as other:
         run_study(study(sh("echo loss=1"), trials=2), tmp_path / "runs")
-        assert is_alive(other.pid)
-    finally:
+        lives = is_alive(other.pid)
         other.kill()
-        other.wait()
+    assert lives
 
 
 def test_looks_take_a_hundredth_of_the_time_at_most():

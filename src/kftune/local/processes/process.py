@@ -305,7 +305,14 @@ class TrialProcess:
         if self._guard is not None and self.pid is not None:
             self._is_told = True
             descriptors = (self._output, self._log) if self._open else ()
-            self._guard.started(self._mark, self.pid, self.started, self.grace, self._remove, descriptors)
+            self._guard.started(
+                self._mark,
+                self.pid,
+                self.started,
+                grace=self.grace,
+                remove=self._remove,
+                descriptors=descriptors,
+            )
 
     def _drain(self) -> None:
         """Reads what is in the pipe, and no more: a process that was left behind may write without end."""

@@ -21,7 +21,12 @@ class ProcFiles:
         return None if state in (b"", b"Z", b"X") else ticks / _TICKS
 
     def is_same(self, pid: int, started: float | None) -> bool:
-        """Whether the process with that number is the one that started then; see `start_of`."""
+        """Whether the process with that number is the one that started then.
+
+        Args:
+            pid: The number.
+            started: When it started; see `start_of`.
+        """
         began = self.started(pid)
         return started is not None and began is not None and abs(began - started) < 0.5 / _TICKS
 
@@ -68,7 +73,12 @@ class Psutil:
             return None
 
     def is_same(self, pid: int, started: float | None) -> bool:
-        """Whether the process with that number is the one that started then; see `start_of`."""
+        """Whether the process with that number is the one that started then.
+
+        Args:
+            pid: The number.
+            started: When it started; see `start_of`.
+        """
         began = self.started(pid)
         return started is not None and began is not None and started - _EARLY <= began <= started + _LATE
 

@@ -226,7 +226,7 @@ class SharedTrials:
             else _processes(study, outputs, self.devices, all_at_once=parallel >= total, differing=differing)
         )
         self.notes: list[str] = []
-        self.parallel = self.devices.limit(parallel, self.notes)
+        self.parallel = within_limits(self.devices.limit(parallel, self.notes), self.notes)
         self.found: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def remove_leftovers(self, outputs: Path, labels: Mapping[str, str], trials: Iterable[Trial]) -> None:

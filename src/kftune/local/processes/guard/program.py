@@ -62,7 +62,12 @@ class Known:
         self.processes: dict[tuple[str, str], Process] = {}
 
     def take(self, message: bytes, descriptors: Sequence[int]) -> None:
-        """Takes a message."""
+        """Takes a message.
+
+        Args:
+            message: Its fields.
+            descriptors: What came with it.
+        """
         kind, name, value, *fields = map(os.fsdecode, message.split(b"\0"))
         mark = (name, value)
         if mark in self.processes:
