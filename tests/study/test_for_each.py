@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from json_schema import problems
 from local_study import Tiny
 from study_examples import toy
 
@@ -13,6 +14,7 @@ from kftune import render
 from kftune.applying import Target
 from kftune.errors import StudyError, UnknownNameError
 from kftune.study import Study, load_study, study_from_dict
+from kftune.study.schema import study_schema
 from kftune.yaml_text.paths import parts_of, path_of
 
 CIRCUITS = """\
@@ -26,16 +28,16 @@ NAMES = ["PLANT001/CIRCUIT01", "PLANT001/CIRCUIT02", "PLANT002/CIRCUIT01"]
 NAMED = {"command": ["train", "--entity=${entity}"]}
 
 
+DATA: dict[str, Any] = {
+    "name": "many",
+    "hparams": "local_study:Tiny",
+    "objective": {"metric": "loss", "direction": "minimize"},
+    "step": NAMED,
+}
+
+
 def study(for_each: Any, folder: Path = Path(), **parts: Any) -> Study:
-    data = {
-        "name": "many",
-        "hparams": "local_study:Tiny",
-        "objective": {"metric": "loss", "direction": "minimize"},
-        "step": NAMED,
-        "for_each": for_each,
-        **parts,
-    }
-    return study_from_dict(data, [folder])
+    return study_from_dict({**DATA, "for_each": for_each, **parts}, [folder])
 
 
 @pytest.fixture
@@ -242,3 +244,27 @@ def test_a_thousand_entities_load_in_a_moment(tmp_path):
         "step: {command: [x]}\nvalues: {a: '${entity.size}'}\nfor_each: all.yaml\n"
     )
     assert len(load_study(tmp_path / "study.yaml").for_each.entities) == 1000
+
+
+FORMS = [
+    "circuits.yaml",
+    ["a", 1],
+    [{"name": "a", "size": 3}],
+    {"file": "circuits.yaml", "at": "*/*"},
+    {"items": ["a"], "budget": {"max_trials": 3, "parallel": 2, "wall_clock": "1h", "max_failed": 2}},
+]
+
+
+@pytest.mark.parametrize("for_each", FORMS)
+def test_the_schema_takes_what_the_loader_takes(circuits, for_each):
+    assert study(for_each, circuits).for_each is not None
+    assert list(problems({**DATA, "for_each": for_each}, study_schema())) == []
+
+
+@pytest.mark.parametrize(
+    "for_each", [3, [], {"items": ["a"], "parallel": 2}, {"budget": {"max_trials": 0}}, [None], [1.5]]
+)
+def test_the_schema_refuses_what_the_loader_refuses(circuits, for_each):
+    with pytest.raises(StudyError):
+        study(for_each, circuits)
+    assert list(problems({**DATA, "for_each": for_each}, study_schema())) != []
