@@ -1,7 +1,7 @@
 """What a study takes over from past trials: the best points to try first, and results for an algorithm that learns.
 
-A past trial has all values that it ran with: those that were searched, those that were fixed, and the defaults of its
-class. So a hyperparameter that is searched now may have been fixed then.
+A past trial has all values that it ran with: searched values, fixed values, and the defaults of its class. So a
+hyperparameter that is searched now may have been fixed then.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Read(NamedTuple):
 
 
 def hints_of(study: Study, name: str | None) -> Hints:
-    """Returns what a study says of past trials whose file does not.
+    """Returns what a study says of past trials, where their file does not.
 
     Args:
         study: The study.
@@ -162,7 +162,7 @@ class _Source:
         return tuple(found)
 
     def _best_first(self) -> list[Trial]:
-        """Returns the trials in the order of the present objectives, those of the Pareto set first, or of their own."""
+        """Returns the trials in the order of the present objectives, the Pareto set first, or of their own."""
         if not self._has_scores:
             return ranked(self._trials)
         front: Front[int] = Front([objective.direction for objective in self._study.objectives])

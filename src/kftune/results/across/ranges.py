@@ -38,7 +38,7 @@ class Range(NamedTuple):
     values: Sequence[Any]
     """The listed values that are good; empty for a number."""
     agree: int
-    """Entities whose best trial has a value in it."""
+    """Entities with a best trial that has a value in it."""
     of: int
     """Entities with a best trial that has a value."""
     tried: float
