@@ -65,7 +65,7 @@ def cut_reports(lines: Iterable[bytes], definitions: Sequence[MetricDefinition])
     def places(text: str) -> Iterator[Place]:
         for name, pattern, needle in patterns:
             if needle in text:
-                yield from ((name, *match.span(1)) for match in pattern.finditer(text))
+                yield from ((name, *match.span(1)) for match in pattern.matches(text))
 
     return first_of_each(lines, places, GROUP_REMEDY)
 

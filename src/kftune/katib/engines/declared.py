@@ -40,7 +40,7 @@ from kftune.katib.engines.sampling import SearchedParameter
 from kftune.katib.go.numbers import python_float, python_int
 
 _SURROGATE = re.compile(
-    rf"{PREFIX}(?P<mode>quantile|millionth|index):(?P<spec>[^:\s'\"\\]+):\$\{{trialParameters\.(?P<name>[^}}]+)\}}"
+    rf"{PREFIX}(?P<mode>quantile|millionth|index):(?P<spec>[^:\s'\"\\]+):\$\{{trialParameters\.(?P<name>[^{{}}]+)\}}"
 )
 # With at most so many points, a millionth still identifies each of them.
 _MOST_POINTS = 10_000

@@ -14,7 +14,7 @@ from kftune.scripts.script import Script
 
 # Source: hydra/grammar/OverrideLexer.g4 (1.3), the tokens of `primitive`.
 _PLAIN = re.compile(r"[\w/\\+.$%*@?|: \t-]*", re.ASCII)
-_NO_TEXT = re.compile(r"(?i:true|false|null|[+-]?(?:inf|nan)|[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)")
+_NO_TEXT = re.compile(r"(?i:true|false|null|[+-]?(?:inf|nan)|[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)")
 
 
 def hydra_findings(leaf: Leaf, values: tuple[object, ...], path: Path, script: Script) -> Iterator[Finding]:
