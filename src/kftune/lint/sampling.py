@@ -19,6 +19,7 @@ from kftune.lint.rules.rule import Finding
 from kftune.metrics.cut_numbers import whole_number
 from kftune.metrics.near_rows import near_rows
 
+_MOST_BEHIND = 200
 _GIVEN = re.compile(r"[^\s,;|)\]}]+(?:,[0-9][^\s,;|)\]}]*)?")
 
 
@@ -189,7 +190,7 @@ def _oddity(value: str, text: str, start: int) -> str:
         start: Where it begins there; -1 if nothing is there.
     """
     number = go_float(value)
-    behind = _GIVEN.match(text, start) if start >= 0 else None
+    behind = _GIVEN.match(text, start, start + len(value) + _MOST_BEHIND) if start >= 0 else None
     given = behind[0] if behind else value
     if number is None:
         return f"{given!r} is not a number, and Katib stores it unchanged"
