@@ -80,13 +80,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    from kftune.cli.output import tolerate
-
-    tolerate(sys.stdout)
-    tolerate(sys.stderr)
     try:
+        from kftune.cli.output import open_closed, tolerate
+
+        open_closed()
+        tolerate(sys.stdout)
+        tolerate(sys.stderr)
         code = _main(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
+    except KeyboardInterrupt:  # while the modules of a command are imported
+        return 130
     except BrokenPipeError:
         # The reader has exited (`| head`). Without this, Python reports the same error again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from kftune import json_input
 from kftune.errors import suggestion
 from kftune.pipeline.names import PortName
 from kftune.pipeline.part import PipelinePart
@@ -113,7 +115,7 @@ def read_items(text: str) -> Any:
     Args:
         text: JSON.
     """
-    return json.loads(text, parse_int=_written(_WrittenInt), parse_float=_written(_WrittenFloat))
+    return json_input.loads(text, parse_int=_written(_WrittenInt), parse_float=_written(_WrittenFloat))
 
 
 def float_as_written(value: float, text: str) -> float:
@@ -159,7 +161,10 @@ def typed_value(value: Any, wanted: str) -> Any:
         PartError: The value is of another type.
     """
     if wanted == "float" and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise PartError(f"must be at most {sys.float_info.max}, but has {len(str(value))} digits") from None
     given = type_of(value)
     if given != wanted:
         raise PartError(f"must be of type {wanted}, but {value!r} is of type {given}")

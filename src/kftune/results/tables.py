@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
 from kftune.results.layout import RunFolder
@@ -87,17 +88,17 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     """
     values = dict(zip(_COLUMNS, row, strict=False))
     for name in ("assignment", "point", "metrics"):
-        values[name] = json.loads(values[name])
+        values[name] = json_input.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
     origin, retried, stopped_by = meta.origin(), "{}", ""
     if row[len(_COLUMNS) :]:
         algorithm, settings, seed, code, revision, *later = row[len(_COLUMNS) :]
-        origin = Origin(algorithm, json.loads(settings), seed, code, revision)
+        origin = Origin(algorithm, json_input.loads(settings), seed, code, revision)
         retried, stopped_by = later or (retried, stopped_by)
     return Trial(
         name=meta.trial_name(values["number"]),
         origin=origin,
-        retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
+        retried=NOT_RETRIED if retried == "{}" else Retried(**json_input.loads(retried)),
         stopped_by=stopped_by,
         **values,
     )
@@ -151,7 +152,7 @@ def meta_of(connection: sqlite3.Connection) -> Meta | None:
     row = connection.execute("SELECT value FROM meta WHERE key = 'study'").fetchone()
     if row is None:
         return None
-    data = json.loads(row[0])
+    data = json_input.loads(row[0])
     data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
     data["more_objectives"] = tuple(Aim(*aim) for aim in data.get("more_objectives", ()))
     data["trial_names"] = tuple(data.get("trial_names", ()))

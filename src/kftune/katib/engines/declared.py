@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+from kftune import json_input
 from kftune.domains import (
     Choice,
     Conditional,
@@ -121,7 +122,7 @@ def _encoded_parameters(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[st
         if reference is None:
             continue
         try:
-            domain = domain_from_spec(json.loads(unquote(match["spec"], errors="strict")))
+            domain = domain_from_spec(json_input.loads(unquote(match["spec"], errors="strict")))
         except (KftuneError, ValueError):  # the program explains that better
             continue
         yield reference, (match["mode"], domain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kftune import json_input
 from kftune.errors import RunError
 from kftune.files import digest_of
 from kftune.pipeline import Output
@@ -90,7 +90,7 @@ def _value_of(text: str, name: str, wanted: str) -> Any:
         return text
     shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
     try:
-        return typed_value(json.loads(text, parse_constant=_refuse), wanted)
+        return typed_value(json_input.loads(text, parse_constant=_refuse), wanted)
     except PartError as error:
         raise RunError(f"the output {name} {error.message}") from error
     except ValueError as error:

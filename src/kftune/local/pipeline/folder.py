@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import StoreError
 from kftune.files import write_text
 from kftune.local.pipeline.artifacts import Made
@@ -174,7 +175,7 @@ class PipelineFolder:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_bytes())
+        content = json_input.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValueError as error:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kftune import json_input
 from kftune.domains import Choice, Constant, Domain, IntUniform, LogUniform, QUniform, Uniform
 from kftune.errors import DomainError, StoreError, suggestion
 from kftune.metrics.curves import Curve
@@ -160,7 +161,7 @@ def _seconds(trial: StoredTrial) -> float | None:
 
 
 def _value(number: float, kind: str) -> Any:
-    distribution = json.loads(kind)
+    distribution = json_input.loads(kind)
     if "choices" in distribution["attributes"]:
         return distribution["attributes"]["choices"][int(number)]
     return int(number) if distribution["name"].startswith("Int") else float(number)
@@ -168,7 +169,7 @@ def _value(number: float, kind: str) -> Any:
 
 def _domain(kind: str) -> Domain | None:
     """Returns the domain of a distribution; None for one that kftune has no domain for."""
-    distribution = json.loads(kind)
+    distribution = json_input.loads(kind)
     given: Mapping[str, Any] = distribution["attributes"]
     name: str = distribution["name"]
     try:
