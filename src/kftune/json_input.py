@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 MOST_LEVELS = 200
 """Those who use a value need one or two frames of Python for each level, and Python allows 1000."""
+
+
+_SURROGATE = r"\\[uU][dD][89a-fA-F]"
+_HAS_SURROGATE = {str: re.compile(_SURROGATE), bytes: re.compile(_SURROGATE.encode())}
 
 
 def loads(text: str | bytes, **options: Any) -> Any:
@@ -17,13 +22,15 @@ def loads(text: str | bytes, **options: Any) -> Any:
         **options: As for `json.loads`.
 
     Raises:
-        ValueError: It is not JSON, is not UTF-8, has a number of more digits than Python reads, or is nested more than
-            `MOST_LEVELS` deep.
+        ValueError: It is not JSON, or not UTF-8; it has half of a surrogate pair, which is no character, or a number of
+            more digits than Python reads; it is nested more than `MOST_LEVELS` deep.
     """
     try:
         value = json.loads(text, **options)
     except RecursionError:
         raise ValueError(f"more than {MOST_LEVELS} levels are nested") from None
+    if _HAS_SURROGATE[type(text)].search(text):  # type: ignore[arg-type]
+        json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     opening = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if opening > MOST_LEVELS:
         _check_levels(value)

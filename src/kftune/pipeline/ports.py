@@ -167,7 +167,7 @@ def typed_value(value: Any, wanted: str) -> Any:
             raise PartError(f"must be at most {sys.float_info.max}, but has {len(str(value))} digits") from None
     given = type_of(value)
     if given != wanted:
-        raise PartError(f"must be of type {wanted}, but {value!r} is of type {given}")
+        raise PartError(f"must be of type {wanted}, but {value!r:.80} is of type {given}")
     if given == "float" and not math.isfinite(value):
         raise PartError(f"must be a finite number, but got {value!r}")
     return [*value] if isinstance(value, tuple) else value

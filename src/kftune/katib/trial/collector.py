@@ -89,12 +89,15 @@ class Collector:
         metrics: Names of the metrics, the objective first.
         filters: Regexes with name and value as their first two groups; empty for the default filter.
         format: `TEXT` or `JSON`.
+        keep: Whether to keep the rows for `rows`.
 
     Raises:
         CollectorError: The format is unknown.
     """
 
-    def __init__(self, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT") -> None:
+    def __init__(
+        self, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT", *, keep: bool = True
+    ) -> None:
         if format not in FORMATS:
             raise CollectorError("format must be set TEXT or JSON")
         self._metrics = tuple(metrics)
@@ -102,6 +105,7 @@ class Collector:
         self._filters = tuple(filters)
         self._read = self._text_rows if format == "TEXT" else self._json_rows
         self._rows: list[Row] = []
+        self._keep = keep
 
     def line(self, line: bytes) -> list[Row]:
         """Reads one line and returns its rows.
@@ -114,7 +118,8 @@ class Collector:
             CollectorPanic: The line has a metric's name, and Go does not compile a filter.
         """
         found = list(self._read(line))
-        self._rows += found
+        if self._keep:
+            self._rows += found
         return found
 
     def rows(self) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -90,7 +91,10 @@ def _value_of(text: str, name: str, wanted: str) -> Any:
         return text
     shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
     try:
-        return typed_value(json_input.loads(text, parse_constant=_refuse), wanted)
+        value = json_input.loads(text, parse_constant=_refuse)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a pair of surrogates is no character
+        return typed_value(value, wanted)
     except PartError as error:
         raise RunError(f"the output {name} {error.message}") from error
     except ValueError as error:
