@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -200,7 +201,7 @@ class Results(Trials):
 
 
 def _connect(folder: RunFolder) -> sqlite3.Connection:
-    address = f"file:{quote(str(folder.database.resolve()))}?mode=ro"
+    address = f"file:{quote(os.fsencode(folder.database.resolve()))}?mode=ro"
     try:
         return _opened(address)
     except sqlite3.OperationalError:

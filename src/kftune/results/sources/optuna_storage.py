@@ -6,6 +6,7 @@ Source: optuna 5.0, optuna/storages/_rdb/models.py, optuna/storages/journal/_sto
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -73,7 +74,7 @@ class StoredTrial:
 
 def _connected(path: Path) -> sqlite3.Connection:
     path.stat()  # SQLite's own message does not say that the file is missing
-    return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
+    return sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro", uri=True)
 
 
 def has_studies(path: Path) -> bool:
