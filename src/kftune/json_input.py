@@ -11,7 +11,7 @@ MOST_LEVELS = 200
 
 
 _SURROGATE = r"\\[uU][dD][89a-fA-F]"
-_HAS_SURROGATE = {str: re.compile(_SURROGATE), bytes: re.compile(_SURROGATE.encode())}
+_IN_TEXT, _IN_BYTES = re.compile(_SURROGATE), re.compile(_SURROGATE.encode())
 
 
 def loads(text: str | bytes, **options: Any) -> Any:
@@ -29,7 +29,7 @@ def loads(text: str | bytes, **options: Any) -> Any:
         value = json.loads(text, **options)
     except RecursionError:
         raise ValueError(f"more than {MOST_LEVELS} levels are nested") from None
-    if _HAS_SURROGATE[type(text)].search(text):  # type: ignore[arg-type]
+    if _IN_TEXT.search(text) if isinstance(text, str) else _IN_BYTES.search(text):
         json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     opening = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if opening > MOST_LEVELS:

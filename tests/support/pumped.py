@@ -55,6 +55,7 @@ def _inner(name: str, value: Any) -> list[Any]:
 
 
 def _ways(items: Any) -> Sequence[Any]:
+    value: Any
     name, value = (str(items[0][0]), items[0][1]) if len(items) == 1 else ("", None)
     if name == "BRANCH":
         return list(value[1])

@@ -13,7 +13,7 @@ from typing import Any
 
 from kftune import json_input
 from kftune.domains import Choice, Constant, Domain, IntUniform, LogUniform, QUniform, Uniform
-from kftune.errors import DomainError, StoreError, suggestion
+from kftune.errors import DomainError, StoreError, listed, suggestion
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
@@ -74,7 +74,7 @@ def _chosen(studies: Sequence[StoredStudy], hints: Hints, place: str) -> StoredS
     if hints.study_name is None and len(studies) == 1:
         return studies[0]
     if hints.study_name is None:
-        raise StoreError(f"this has {len(studies)} studies: {', '.join(names)}; name one (--study-name)", place)
+        raise StoreError(f"this has {len(studies)} studies: {listed(names)}; name one (--study-name)", place)
     if hints.study_name not in names:
         raise StoreError(f"this has no study {hints.study_name!r}; {suggestion(hints.study_name, names)}", place)
     return studies[names.index(hints.study_name)]
