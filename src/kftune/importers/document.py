@@ -144,7 +144,7 @@ def _blocks(text: str, file: str, wanted: Wanted) -> Found | None:
 def _fenced(text: str) -> list[tuple[int, str]]:
     """Returns the blocks of a page, each with the number of lines before it. A fence that none closes is text."""
     lines = text.split("\n")
-    fences = [(number, *found.groups()) for number, line in enumerate(lines) if (found := _FENCE.match(line))]
+    fences = [(number, found[1], found[2]) for number, line in enumerate(lines) if (found := _FENCE.match(line))]
     closing: dict[str, list[int]] = {}
     for number, mark, behind in fences:
         if not behind.strip(" "):

@@ -119,7 +119,7 @@ def _with_nul(data: Any) -> Iterator[Keys]:
         elif isinstance(value, Mapping):
             waiting += [((*path, key), part) for key, inner in value.items() for part in (inner, key)]
         elif isinstance(value, (list, tuple)):
-            waiting += [((*path, index), inner) for index, inner in enumerate(value)]
+            waiting += [((*path, str(index)), inner) for index, inner in enumerate(value)]
 
 
 def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Loaded:

@@ -36,7 +36,11 @@ def placeholder(name: str) -> str:
 def up_to_last(sign: str, text: str) -> list[str]:
     """Returns the lines of a text up to the last sign on each, without those that have none.
 
-    A search for such a thing takes linear time there, and quadratic time where many begin and none ends.
+    A search for what ends with the sign takes linear time there, and quadratic time where many begin and none ends.
+
+    Args:
+        sign: The sign.
+        text: The text.
     """
     return [line[: line.rfind(sign) + 1] for line in text.split("\n") if sign in line]
 
