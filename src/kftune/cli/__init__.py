@@ -88,11 +88,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    from kftune.cli.output import flush_or_drop, shown_streams
-
     try:
+        from kftune.cli.output import flush_or_drop, open_closed, shown_streams
+
+        open_closed()
         with shown_streams():
             code = _main(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # while the modules of a command are imported
+        return 130
     except BrokenPipeError:
         flush_or_drop(sys.stdout)
         return _READER_ENDED

@@ -109,6 +109,8 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
         raise
     except OSError as error:
         return _report(_of_system(error, of_results=parser.takes("study")))
+    except RecursionError:
+        return _report("the input is nested deeper than Python can follow; make it flatter")
     except KeyboardInterrupt:
         return 130
 

@@ -76,6 +76,21 @@ def write_log(file: BinaryIO, *, raw: bool) -> None:
     sys.stdout.flush()
 
 
+def open_closed() -> None:
+    """Opens standard input, output and error where the process has none (`>&-`): what is written there is lost.
+
+    The next file that is opened would otherwise get the number of the closed one, and what is printed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the smallest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def tolerate(stream: TextIO | None) -> None:
     """Makes a stream escape the characters that its encoding lacks, instead of raising an error.
 

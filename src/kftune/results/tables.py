@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
 from kftune.results import checksums
@@ -112,17 +113,17 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     if len(row) > len(CHECKED) and checksums.of_row(*row[: len(CHECKED)]) != row[len(CHECKED)]:
         raise DamagedError(f"trial {row[0]} is not as it was stored")
     for name in ("assignment", "point", "metrics"):
-        values[name] = json.loads(values[name])
+        values[name] = json_input.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
     origin, retried, stopped_by = meta.origin(), "{}", ""
     if row[len(_COLUMNS) :]:
         algorithm, settings, seed, code, revision, *later = row[len(_COLUMNS) :]
-        origin = Origin(algorithm, json.loads(settings), seed, code, revision)
+        origin = Origin(algorithm, json_input.loads(settings), seed, code, revision)
         retried, stopped_by = later[:2] or (retried, stopped_by)
     return Trial(
         name=meta.trial_name(values["number"]),
         origin=origin,
-        retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
+        retried=NOT_RETRIED if retried == "{}" else Retried(**json_input.loads(retried)),
         stopped_by=stopped_by,
         **values,
     )
@@ -248,7 +249,7 @@ def meta_of(connection: sqlite3.Connection) -> Meta | None:
 
 def meta_from_text(text: str) -> Meta:
     """Returns the study's record that `meta_to_text` has made a text."""
-    data = json.loads(text)
+    data = json_input.loads(text)
     data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
     data["more_objectives"] = tuple(Aim(*aim) for aim in data.get("more_objectives", ()))
     data["trial_names"] = tuple(data.get("trial_names", ()))

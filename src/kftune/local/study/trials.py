@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -57,7 +58,7 @@ class Trials(ABC):
         self.devices = devices
         self.notes: list[str] = []
         self.parallel = within_limits(devices.limit(wanted, self.notes), self.notes)
-        self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(str(folder.path).encode()).hexdigest()[:32]}
+        self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:32]}
         self._name = f"kftune-{self.labels[LABEL_OF_RUN][:12]}-"
         self._prepared: Path | None = None
         self.code = self.revision = ""
