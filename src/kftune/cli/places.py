@@ -122,10 +122,10 @@ def _open_folder(folder: Path, entity: str | None) -> Trials:
             raise UsageError(f"--entity chooses among the results of a study with for_each, but {folder} has none")
         return open_results(folder)
     if entity is None:
-        names = [each.name for each in entities.entities()]
+        first, *others = entities.entities()
         raise UsageError(
-            f"{folder} has results of {len(names)} entities, so say which: --entity {names[0]}; kftune best, status "
-            f"and results print all of them"
+            f"{folder} has results of {1 + len(others)} entities, so say which: --entity {first.name}, or the folder "
+            f"{entities.of(first)}; kftune best, status and results print all of them"
         )
     found = entities.open(entities.entity(entity))
     if found is None:

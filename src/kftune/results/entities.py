@@ -173,9 +173,14 @@ class EntitiesFolder:
             StoreError: The index cannot be read.
         """
         try:
-            return [Listed(**{str(key): value for key, value in each.items()}) for each in self._index()["entities"]]
+            found = [Listed(**{str(key): value for key, value in each.items()}) for each in self._index()["entities"]]
+            # A file from elsewhere could name any folder, and a name could move the cursor of a terminal.
+            is_ours = all(each.folder == folder_name(each.name) and each.name.isprintable() for each in found)
         except (KeyError, TypeError, AttributeError) as error:
             raise self._unreadable("it lists no entities") from error
+        if not is_ours:
+            raise self._unreadable("the folder of an entity is not the one that its name gives")
+        return found
 
     def entity(self, name: str) -> Listed:
         """Returns an entity.
@@ -210,7 +215,14 @@ class EntitiesFolder:
             StoreError: They cannot be read.
         """
         layout = RunFolder(self.of(entity))
-        return open_results(layout.path) if is_begun(layout) else None
+        if not layout.database.is_file():
+            return None
+        try:
+            return open_results(layout.path)
+        except StoreError:
+            if is_begun(layout):
+                raise
+            return None
 
     def rows(self) -> Iterator[Row]:
         """Yields what is known of each entity."""
@@ -242,7 +254,11 @@ class EntitiesFolder:
         return found
 
     def _unreadable(self, why: str) -> StoreError:
-        return StoreError(f"{INDEX} cannot be read: {why}", str(self.path))
+        return StoreError(
+            f"{INDEX} cannot be read: {why}; move it away: the next run writes it, and finds the results of the "
+            f"entities that the study has",
+            str(self.path),
+        )
 
 
 def check_alone(folder: Path, *, several: bool) -> None:

@@ -147,6 +147,25 @@ def test_a_goal_ends_an_entity_and_its_places_go_to_others(tmp_path):
     assert counts(tmp_path / "runs") == {"a": {"Succeeded": 1}, "b": {"Succeeded": 4}}
 
 
+def test_what_a_goal_stops_leaves_its_place_to_others(tmp_path):
+    script = (
+        'case "$0" in a) [ -e "$FLAG" ] && sleep 20; touch "$FLAG"; sleep 0.3; echo loss=0.1;; *) echo loss=0.9;; esac'
+    )
+    each = {"items": ["a", "b"], "budget": {"max_trials": 4, "parallel": 3}}
+    a_study = many(
+        each,
+        trials=3,
+        script=script,
+        objective={"goal": 0.5},
+        budget={"parallel": 2},
+        step={"env": {"FLAG": str(tmp_path / "flag")}},
+    )
+    for _ in range(2):
+        outcome, _ = run(a_study, tmp_path / "runs")
+        assert counts(tmp_path / "runs") == {"a": {"Killed": 1, "Succeeded": 1}, "b": {"Succeeded": 3}}
+        assert outcome.reason == "Completed"
+
+
 def test_few_files_are_open_however_many_entities_there_are(tmp_path, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     monkeypatch.setattr(scheduler, "_OTHER_FILES", 1_000_000)  # so few as are kept open at the least
@@ -189,6 +208,27 @@ def test_notes_that_are_the_same_for_all_are_said_once(tmp_path):
     notes = [event.message for event in events if isinstance(event, Note)]
     assert len([note for note in notes if "budget.parallel=4" in note]) == 1
     assert len(notes) == len(set(notes))
+
+
+def test_gpus_are_shared_by_all_and_no_two_trials_have_the_same(tmp_path):
+    each = {"items": list("abcd"), "budget": {"parallel": 4}}
+    a_study = many(
+        each, trials=2, script="echo gpu=$CUDA_VISIBLE_DEVICES; sleep 0.2; echo loss=1", step={"resources": {"gpu": 1}}
+    )
+    _, events = run(a_study, tmp_path / "runs", gpus=("0", "1"))
+    held = {event.trial: event.gpus for event in events if isinstance(event, TrialStarted)}
+    running: list[str] = []
+    for event in (each for each in events if isinstance(each, TrialStarted | TrialFinished)):
+        running = [trial for trial in (*running, event.trial) if trial != event.trial or trial not in running]
+        assert len({held[trial] for trial in running}) == len(running) <= 2
+    assert {*held.values()} == {("0",), ("1",)}
+    assert "2 of 4 trials at once: each has 1 of the 2 GPUs here" in [e.message for e in events if isinstance(e, Note)]
+
+
+def test_strict_refuses_what_a_note_would_be_said_about_before_anything_runs(tmp_path):
+    with pytest.raises(RunError, match=r"budget\.parallel=4"):
+        run(many("ab", trials=2, budget={"parallel": 4}), tmp_path / "runs", strict=True)
+    assert counts(tmp_path / "runs") == {}
 
 
 def test_events_say_which_entity_they_are_about(tmp_path):
@@ -248,6 +288,7 @@ def test_one_run_at_a_time_writes(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "runs" / "lock")], stdout=subprocess.PIPE
     ) as holder:
+        assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(StoreError, match="only one run at a time"):
             run(many("ab", trials=1), tmp_path / "runs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kftune.local.study.progress import Outcome, Reason
 from kftune.local.study.run import parts_of_run, seed_of, study_meta
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.trials import SharedTrials, StudyTrials, TrialContainers
-from kftune.results import RunFolder
+from kftune.results import FINISHED, RunFolder
 from kftune.results.entities import EntitiesFolder, Listed
 from kftune.results.store import Store
 from kftune.study import Study
@@ -40,7 +40,6 @@ class Common:
         on_event: Called with notes about how processes start.
         runtime: What trials run in.
         containers: How they run in containers.
-        notes: Notes to emit at the start of the first study.
         strict: Refuse a study that a note would be emitted for.
         fresh: Whether the results of the entities are moved aside.
         retry_failed: Whether trials of earlier runs run again that failed or reported no objective.
@@ -56,7 +55,6 @@ class Common:
     on_event: OnEvent | None
     runtime: Runtime
     containers: TrialContainers
-    notes: Sequence[str]
     strict: bool
     fresh: bool
     retry_failed: bool
@@ -121,6 +119,11 @@ class EntityRun:
         return self._trial_seconds if self._engine is None else self._engine.trial_seconds
 
     @property
+    def grace(self) -> float:
+        """Seconds between the request to stop a trial and the kill."""
+        return self._common.study_of(self.entity.name).step.grace_period
+
+    @property
     def engine(self) -> StudyEngine:
         """Its study; it is opened if it was not."""
         if self._engine is None:
@@ -168,6 +171,8 @@ class EntityRun:
             engine.end_paused()
         engine.settle()
         self.outcome = engine.conclude(reason)
+        if reason not in ("Interrupted", "SharedBudget"):
+            self.places = sum(count for state, count in self.outcome.counts.items() if state in FINISHED)
         self.close()
 
     def close(self) -> None:
@@ -208,7 +213,6 @@ class EntityRun:
             trials,
             None if common.emitter is None else common.emitter(name),
             limit=cost_rule(study, common.place),
-            notes=common.notes,
             strict=common.strict,
             retry_failed=common.retry_failed,
         )

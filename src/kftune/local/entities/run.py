@@ -19,7 +19,7 @@ from kftune.local.processes.listener import Listener
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime
 from kftune.local.samplers import check_allowed, check_runs_here
 from kftune.local.study.cost_limit import cost_rule, shared_rule
-from kftune.local.study.events import Note, OnEvent
+from kftune.local.study.events import Event, Note, OnEvent
 from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.trials import SharedTrials, TrialContainers, data_of
@@ -200,6 +200,9 @@ class _Run:
             gpus=gpus,
             images=containers.images,
         )
+        notes = [*notes, *shared.notes]
+        if strict and notes:
+            raise RunError("\n".join(notes))
         labels = {LABEL_OF_RUN: hashlib.sha256(str(results.path).encode()).hexdigest()[:32]}
         running = [trial for scan in self._scans.values() for trial in scan.running]
         shared.remove_leftovers(results.path, labels, running)
@@ -215,20 +218,21 @@ class _Run:
             on_event=on_event,
             runtime=runtime,
             containers=containers._replace(labels=containers.labels or labels),
-            notes=(*notes, *shared.notes),
             strict=strict,
             fresh=self._fresh,
             retry_failed=retry_failed,
         )
         runs = self._runs(common)
-        if on_event is not None:
-            on_event(self._started(shared.parallel))
+        tell = on_event or _ignore
+        tell(self._started(shared.parallel))
+        for note in notes:
+            tell(Note(note))
         scheduler = Scheduler(
             runs,
             self._limits(runs, shared.parallel),
             listener=common.listener,
             interrupts=interrupts,
-            note=lambda text: None if on_event is None else on_event(Note(text)),
+            note=lambda text: tell(Note(text)),
             remember=lambda seconds: results.write_state(seconds, None),
         )
         try:
@@ -237,9 +241,9 @@ class _Run:
             shared.runner.close()
         outcome = self._outcome(end, runs)
         results.write_state(scheduler.seconds, outcome.reason, outcome.message)
-        if on_event is not None and voices is not None:
+        if voices is not None:
             voices.end()
-            on_event(_finished(outcome, time.monotonic() - began))
+        tell(_finished(outcome, time.monotonic() - began))
         return outcome
 
     def _scan(self, entity: Listed) -> _Scan:
@@ -326,6 +330,10 @@ class _Run:
                 else EntityEnd(outcome.reason, {**outcome.counts}, outcome.best)  # type: ignore[dict-item]
             )
         return outcome_of(end, entities, min(self._most, self._study.budget.max_trials * len(self._studies)))
+
+
+def _ignore(event: Event) -> None:
+    """Takes an event that nobody wants to know of."""
 
 
 def _finished(outcome: EntitiesOutcome, seconds: float) -> EntitiesFinished:
