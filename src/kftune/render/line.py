@@ -28,7 +28,7 @@ while given[0] != "run":
     value = text
     if how != "text" and not (how == "text-null" and text != "null" and text[:1] != chr(34)):
         try:
-            value = json_input.loads(text)
+            value = json.loads(text)
         except ValueError:
             pass
     if value is None and nulls == "omit" and how.endswith("-null"):
