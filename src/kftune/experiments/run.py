@@ -29,7 +29,8 @@ from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.reader import StudyReader
 from kftune.local.study.retries import retry_note
-from kftune.local.study.trials import StudyTrials, trial_variables
+from kftune.local.study.shared_trials import trial_variables
+from kftune.local.study.trials import StudyTrials
 from kftune.metrics.definition import exponent_notes
 from kftune.results import FINISHED, Meta, RunFolder, TrackedMetric, Trial, open_results, slug
 from kftune.results.store import Store

@@ -15,7 +15,8 @@ from kftune.local.study.events import Note, OnEvent
 from kftune.local.study.progress import Outcome, Reason
 from kftune.local.study.run import parts_of_run, seed_of, study_meta
 from kftune.local.study.running import RunningTrial
-from kftune.local.study.trials import SharedTrials, StudyTrials, TrialContainers
+from kftune.local.study.shared_trials import SharedTrials
+from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.results import FINISHED, RunFolder
 from kftune.results.entities import EntitiesFolder, Listed
 from kftune.results.store import Store

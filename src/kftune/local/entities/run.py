@@ -22,7 +22,8 @@ from kftune.local.study.cost_limit import cost_rule, shared_rule
 from kftune.local.study.events import Event, Note, OnEvent
 from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
-from kftune.local.study.trials import SharedTrials, TrialContainers, data_of
+from kftune.local.study.shared_trials import SharedTrials
+from kftune.local.study.trials import TrialContainers, data_of
 from kftune.results import FINISHED, Trial
 from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, check_alone, with_folders
 from kftune.results.lock import take_lock
