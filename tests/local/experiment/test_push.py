@@ -135,3 +135,28 @@ def test_the_trial_s_start_up_hides_no_sitecustomize_of_the_user(tmp_path):
 
 def test_the_wire_format_is_protobuf_s():
     assert delimited(1, "a" * 200)[:3] == b"\x0a\xc8\x01"
+
+
+def test_a_trial_that_pushes_without_end_is_refused_and_what_it_reported_before_counts(tmp_path, monkeypatch):
+    pytest.importorskip("grpc")
+    monkeypatch.setattr("kftune.local.experiment.push._MOST_BYTES", 1000)
+    script = f"""{CLIENT}
+try:
+    for number in range(100):
+        push("loss", str(1 / (1 + number)), f"2026-01-01T00:00:{{number:02}}Z")
+except grpc.RpcError as error:
+    print(number, error.code().name, error.details())
+"""
+    trial = one_trial(script, tmp_path)
+    log = (tmp_path / "logs" / f"{trial.name}.log").read_text()
+    assert "RESOURCE_EXHAUSTED all pushed metrics may take" in log
+    assert trial.metrics["loss"].count == int(log.partition(" RESOURCE")[0].rpartition("\n")[2])
+
+
+def test_what_a_trial_has_pushed_is_forgotten_when_it_has_ended(tmp_path, monkeypatch):
+    pytest.importorskip("grpc")
+    monkeypatch.setattr("kftune.local.experiment.push._MOST_BYTES", 1000)
+    script = f"{CLIENT}\nfor number in range(5):\n    push('loss', '0.5', f'2026-01-01T00:00:0{{number}}Z')\n"
+    options = {"trials": 4, "parallelTrialCount": 1, "metricsCollectorSpec": PUSH}
+    run(experiment(python(script), **options), tmp_path)
+    assert [trial.state for trial in trials_in(tmp_path)] == ["Succeeded"] * 4

@@ -6,6 +6,7 @@ Source: katib v0.19.0, pkg/apis/manager/v1beta1/api.proto (service DBManager), p
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SERVICE = "api.v1.beta1.DBManager"
 _THREADS = 4
+_MOST_BYTES = 64 << 20
 
 
 class Pushed(NamedTuple):
@@ -30,7 +32,9 @@ class Pushed(NamedTuple):
 
 
 class MetricsServer:
-    """Receives metrics by gRPC on a free port of this machine, and keeps them in memory.
+    """Receives metrics by gRPC on a free port of this machine, and keeps those of running trials in memory.
+
+    Together they may take 64 MiB, as they are sent. More is refused, with the error RESOURCE_EXHAUSTED in the trial.
 
     Raises:
         MissingExtraError: The package grpcio is not installed.
@@ -48,6 +52,7 @@ class MetricsServer:
             raise MissingExtraError("katib", "grpcio") from error
         self._rows: dict[str, list[Pushed]] = {}
         self._new: dict[str, list[Pushed]] = {}
+        self._sizes: Counter[str] = Counter()
         self._lock = threading.Lock()
         methods = {
             "ReportObservationLog": self._report,
@@ -78,10 +83,10 @@ class MetricsServer:
             return self._new.pop(trial, [])
 
     def forget(self, trial: str) -> None:
-        """Drops what a trial has pushed, because it starts now."""
+        """Drops what a trial has pushed, because it starts now, or has ended."""
         with self._lock:
-            self._rows.pop(trial, None)
-            self._new.pop(trial, None)
+            for each in (self._rows, self._new, self._sizes):
+                each.pop(trial, None)
 
     def close(self) -> None:
         """Ends the server."""
@@ -100,6 +105,9 @@ class MetricsServer:
         # Source: pkg/db/v1beta1/mysql: a row without a time is ignored.
         rows = [row for row in _rows_of(log) if row.time]
         with self._lock:
+            if self._sizes.total() + len(request) > _MOST_BYTES:
+                raise _FullError(f"all pushed metrics may take {_MOST_BYTES >> 20} MiB; report less often")
+            self._sizes[trial] += len(request)
             for each in (self._rows, self._new):
                 each.setdefault(trial, []).extend(rows)
         return b""
@@ -124,12 +132,19 @@ class MetricsServer:
         return b""
 
 
+class _FullError(Exception):
+    """There is no room for more."""
+
+
 def _answering(method: Any, grpc: Any) -> Any:
     def answer(request: bytes, context: Any) -> bytes:
         try:
             return bytes(method(request))
         except WireError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise
+        except _FullError as error:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
             raise
 
     return answer

@@ -315,6 +315,7 @@ class PushReader(RowsReader):
 
     def _read_rest(self) -> None:
         self.look()
+        self._server.forget(self._trial)
 
     def _why_missing(self, log: Path) -> str:
         return (
