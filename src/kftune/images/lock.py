@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from kftune import confined
 from kftune.errors import ContainerError, UnknownNameError
 from kftune.files import write_text
 
@@ -100,10 +101,12 @@ class Lock:
         """Writes the file as a whole.
 
         Raises:
+            ConfinedError: A link leads out of the project.
             OSError: It cannot be written.
         """
         images = {name: asdict(image) for name, image in sorted(self.images.items())}
-        write_text(self.path, json.dumps({"version": _VERSION, "images": images}, indent=2) + "\n")
+        place = confined.to_write(self.path.parent.parent, LOCK_FILE)
+        write_text(place, json.dumps({"version": _VERSION, "images": images}, indent=2) + "\n")
 
 
 def read_lock(path: Path) -> Lock:
