@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kftune.errors import KftuneError
+from kftune.results.tables import check_plain
 
 _DIRECTIONS = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize", 1: "minimize", 2: "maximize"}
 _NUMBERED = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
@@ -32,6 +33,15 @@ _VALUES = (
 _REPORTS = (
     "SELECT trial_id, step, intermediate_value, intermediate_value_type FROM trial_intermediate_values "
     "JOIN trials USING (trial_id) WHERE study_id = ? ORDER BY step"
+)
+_READ = (
+    "studies",
+    "study_directions",
+    "study_system_attributes",
+    "trials",
+    "trial_params",
+    "trial_values",
+    "trial_intermediate_values",
 )
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
@@ -121,10 +131,11 @@ def studies_in_sqlite(path: Path) -> list[StoredStudy]:
         path: The file.
 
     Raises:
-        sqlite3.Error: It is not a storage of Optuna.
+        sqlite3.Error: It is not a storage of Optuna, or has views in place of tables.
         FileNotFoundError: It does not exist.
     """
     with closing(_connected(path)) as connection:
+        check_plain(connection, _READ)
         return [*_of_tables(connection)]
 
 

@@ -1,0 +1,137 @@
+"""Reading what somebody else wrote runs none of it: a study beside a dump, a database, a git repository."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from places import DATA
+
+from kftune.cli import main
+from kftune.revision import revision_of
+
+ODD = """\
+from pathlib import Path
+from kftune import Hparam, Hparams
+Path(__file__).with_name('ran').touch()
+class Odd(Hparams):
+    learning_rate: float = {}
+"""
+STUDY = """\
+name: ocr-small
+hparams: {}
+objective: {{metric: val_seq_accuracy, direction: maximize}}
+budget: {{max_trials: 3}}
+step: {{command: [python, train.py]}}
+search: {{learning_rate: {{uniform: [0, 1]}}}}
+"""
+
+
+@pytest.mark.parametrize("value", ["0.1", "float('0.1')"], ids=["read", "not read"])
+@pytest.mark.parametrize("command", ["results", "best", "report", "compare", "snippet"])
+def test_the_study_beside_a_dump_runs_only_if_the_user_names_it(tmp_path, capsys, command, value):
+    dump = Path(shutil.copy(DATA / "katib_dumps" / "ocr-small.yaml", tmp_path / "saved.yaml"))
+    module = f"beside_{command}_{len(value)}"
+    (tmp_path / f"{module}.py").write_text(ODD.format(value))
+    (tmp_path / "study.yaml").write_text(STUDY.format(f"{module}:Odd"))
+    extra = {"compare": [str(dump)], "report": ["--format", "text"]}.get(command, [])
+    assert main([command, str(dump), *extra]) == 0
+    assert not (tmp_path / "ran").exists()
+    assert module not in sys.modules
+    assert "study.yaml has the name of this Experiment" in capsys.readouterr().err
+
+
+def test_a_class_that_its_source_does_not_show_is_named_with_what_to_do(tmp_path, capsys):
+    dump = Path(shutil.copy(DATA / "katib_dumps" / "ocr-small.yaml", tmp_path / "saved.yaml"))
+    (tmp_path / "beside_odd.py").write_text(ODD.format("float('0.1')"))
+    (tmp_path / "study.yaml").write_text(STUDY.format("beside_odd:Odd"))
+    main(["best", str(dump)])
+    told = capsys.readouterr().err
+    assert "its code was not run to type the values: module beside_odd must not be imported" in told
+    assert f"if you trust it: --study {tmp_path / 'study.yaml'}" in told
+    main(["best", str(dump), "--study", str(tmp_path / "study.yaml")])
+    assert (tmp_path / "ran").exists()
+
+
+ENDLESS = "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r) SELECT"
+OTHERS = """
+CREATE TABLE study_directions (study_id, direction, objective);
+CREATE TABLE study_system_attributes (study_id, key, value_json);
+CREATE TABLE trials (trial_id, number, study_id, state, datetime_start, datetime_complete);
+"""
+OPTUNA = {
+    "view": f"{OTHERS} CREATE VIEW studies AS {ENDLESS} a AS study_id, 'x' AS study_name FROM r WHERE a < 0;",
+    "virtual table": f"{OTHERS} CREATE VIEW v AS {ENDLESS} a AS study_id, 'x' AS study_name FROM r WHERE a < 0;"
+    "CREATE VIRTUAL TABLE studies USING fts5(study_id, study_name, content='v');",
+}
+OWN = {
+    "view": f"CREATE VIEW meta AS {ENDLESS} 'study' AS key, '' AS value, a AS checksum FROM r WHERE a < 0;",
+    "trigger": "CREATE TABLE meta (key, value, checksum); CREATE TABLE trials (number, state);"
+    f"CREATE TRIGGER t BEFORE INSERT ON trials BEGIN INSERT INTO meta {ENDLESS} a, a, a FROM r; END;",
+}
+
+
+def database(path: Path, script: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(f"{script} PRAGMA user_version = 4;")
+    return path
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", OPTUNA)
+def test_a_storage_of_optuna_has_plain_tables(tmp_path, capsys, kind):
+    place = database(tmp_path / "study.db", OPTUNA[kind])
+    assert main(["results", str(place), "--objective", "loss"]) == 2
+    assert f"'studies' is a {kind}" in capsys.readouterr().err
+    assert main(["import", "optuna", str(place), "--out", str(tmp_path / "out")]) == 2
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("command", ["results", "status", "list", "compare"])
+@pytest.mark.parametrize("kind", OWN)
+def test_results_of_a_stranger_have_plain_tables(tmp_path, capsys, kind, command):
+    database(tmp_path / "trials.db", OWN[kind])
+    main([command, str(tmp_path), *([str(tmp_path)] if command == "compare" else [])])
+    told = capsys.readouterr()
+    assert f"is a {kind}" in told.out + told.err
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A folder as an archive has it, with a git repository that names programs."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True)
+
+    (folder / "a.txt").write_text("a")
+    (folder / ".gitattributes").write_text("*.txt filter=odd=name\n")
+    (folder / "monitor").write_text("#!/bin/sh\ntouch ran\n")
+    (folder / "monitor").chmod(0o755)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "a")
+    git("config", "core.fsmonitor", str(folder / "monitor"))
+    git("config", "filter.odd=name.clean", "touch ran; cat")
+    git("config", "filter.odd=name.process", "touch ran")
+    git("config", "filter.odd=name.required", "true")
+    return folder
+
+
+def test_git_runs_no_program_that_a_repository_names(repository, monkeypatch):
+    (repository / "a.txt").write_text("b")
+    found = revision_of(repository)
+    assert (len(found.commit), found.changed, found.problem) == (40, True, "")
+    assert not (repository / "ran").exists()
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "*")
+    (repository / "a.txt").write_text("a")
+    assert not revision_of(repository).changed
+    assert not (repository / "ran").exists()
