@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -89,6 +90,34 @@ def test_a_storage_of_optuna_has_plain_tables(tmp_path, capsys, kind):
     assert main(["results", str(place), "--objective", "loss"]) == 2
     assert f"'studies' is a {kind}" in capsys.readouterr().err
     assert main(["import", "optuna", str(place), "--out", str(tmp_path / "out")]) == 2
+
+
+TABLES = f"""
+{OTHERS} CREATE TABLE studies (study_id, study_name); CREATE TABLE trial_params (trial_id, param_name, param_value,
+distribution_json, param_id); CREATE TABLE trial_values (trial_id, objective, value, value_type);
+CREATE TABLE trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type);
+INSERT INTO studies VALUES (1, 's'); INSERT INTO study_directions VALUES (1, 'MINIMIZE', 0);
+INSERT INTO trials VALUES (1, 0, 1, 'COMPLETE', NULL, NULL); INSERT INTO trial_values VALUES (1, 0, 0.5, 'FINITE');
+"""
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trial_values SET value = 'x'",
+        "UPDATE trial_values SET objective = 99",
+        "UPDATE trials SET state = 'odd'",
+        "INSERT INTO study_system_attributes VALUES (1, 'study:metric_names', '[1')",
+        "INSERT INTO trial_intermediate_values VALUES (1, 'x', 1, 'FINITE')",
+        "INSERT INTO trial_params VALUES (1, 'x', 'a', '{}', 1)",
+        "INSERT INTO trial_params VALUES (1, NULL, 1, NULL, 1)",
+    ],
+)
+def test_a_storage_of_optuna_with_odd_values_is_refused(tmp_path, capsys, damage):
+    assert main(["results", str(database(tmp_path / "study.db", TABLES))]) == 0
+    place = database(tmp_path / "odd.db", f"{TABLES} {damage};")
+    assert main(["results", str(place)]) == 2
+    assert re.search("a value cannot be read|has a value that Optuna does not store", capsys.readouterr().err)
 
 
 @pytest.mark.timeout(30)

@@ -76,7 +76,7 @@ class StoredStudy:
     """
 
     def __init__(self, name: str, directions: Sequence[str]) -> None:
-        self.name, self.directions = name, directions
+        self.name, self.directions = str(name), directions
         self.names: list[str] = []
         self.trials: list[StoredTrial] = []
 
@@ -131,12 +131,15 @@ def studies_in_sqlite(path: Path) -> list[StoredStudy]:
         path: The file.
 
     Raises:
-        sqlite3.Error: It is not a storage of Optuna, or has views in place of tables.
+        sqlite3.Error: It is not a storage of Optuna, has views in place of tables, or is damaged.
         FileNotFoundError: It does not exist.
     """
     with closing(_connected(path)) as connection:
         check_plain(connection, _READ)
-        return [*_of_tables(connection)]
+        try:
+            return [*_of_tables(connection)]
+        except (TypeError, ValueError, LookupError, RecursionError) as error:
+            raise sqlite3.DatabaseError(f"a value cannot be read ({error})") from error
 
 
 def _of_tables(connection: sqlite3.Connection) -> Iterator[StoredStudy]:
@@ -151,7 +154,7 @@ def _of_tables(connection: sqlite3.Connection) -> Iterator[StoredStudy]:
         trials = {number: StoredTrial(state, started, ended) for number, state, started, ended in rows(_TRIALS, key)}
         study.trials = [*trials.values()]
         for number, param, value, kind in rows(_PARAMS, key):
-            trials[number].params[param] = (value, kind)
+            trials[number].params[str(param)] = (value, kind)
         for number, place, value, kind in rows(_VALUES, key):
             trials[number].values[place] = _INFINITE.get(kind, value)
         for number, step, value, kind in rows(_REPORTS, key):
@@ -227,7 +230,7 @@ def _created(entry: Mapping[str, Any]) -> StoredTrial:
 
 def _changed(trial: StoredTrial, entry: Mapping[str, Any]) -> None:
     if entry["op_code"] == _PARAMETER:
-        trial.params[entry["param_name"]] = (entry["param_value_internal"], entry["distribution"])
+        trial.params[str(entry["param_name"])] = (entry["param_value_internal"], entry["distribution"])
     elif entry["op_code"] == _REPORT:
         trial.reported[entry["step"]] = entry["intermediate_value"]
     else:
