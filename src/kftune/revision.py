@@ -36,7 +36,9 @@ class Revision(NamedTuple):
         return f"{self.commit}-dirty" if self.changed else self.commit
 
 
-def revision_of(folder: Path, changes: Sequence[str] = ("--untracked-files=no", "--ignore-submodules=dirty")) -> Revision:
+def revision_of(
+    folder: Path, changes: Sequence[str] = ("--untracked-files=no", "--ignore-submodules=dirty")
+) -> Revision:
     """Returns the revision of a folder.
 
     Args:

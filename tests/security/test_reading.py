@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from places import DATA
 
 from kftune.cli import main
@@ -164,3 +166,42 @@ def test_git_runs_no_program_that_a_repository_names(repository, monkeypatch):
     (repository / "a.txt").write_text("a")
     assert not revision_of(repository).changed
     assert not (repository / "ran").exists()
+
+
+ODD_DUMPS = [
+    ("status", "x"),
+    ("spec.parallelTrialCount", "x"),
+    ("spec.algorithm.algorithmName", 7),
+    ("spec.parameters.0.name", None),
+    ("spec.parameters.1.feasibleSpace.max", 10**400),
+    ("spec.objective.objectiveMetricName", []),
+    ("metadata", []),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), ODD_DUMPS, ids=[place for place, _ in ODD_DUMPS])
+def test_a_dump_with_odd_values_is_refused(tmp_path, capsys, place, value):
+    dump = yaml.safe_load((DATA / "katib_dumps" / "ocr-small.yaml").read_text())
+    *parents, last = [int(part) if part.isdigit() else part for part in place.split(".")]
+    inner = next(each for each in dump["items"] if each["kind"] == "Experiment")
+    for part in parents:
+        inner = inner[part]
+    inner[last] = value
+    (tmp_path / "saved.json").write_text(json.dumps(dump))
+    assert main(["results", str(tmp_path / "saved.json")]) == 2
+    assert capsys.readouterr().err.startswith("kftune: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("assignment", 7), ("objective", "1e400"), ("duration", 10**400), ("values", None), ("origin", {}), ("name", [])],
+)
+def test_saved_results_with_odd_values_are_refused(tmp_path, capsys, name, value):
+    shutil.copy(DATA / "katib_dumps" / "ocr-small.yaml", tmp_path / "saved.yaml")
+    saved = tmp_path / "saved.json"
+    main(["results", str(tmp_path / "saved.yaml"), "--format", "json", "--out", str(saved)])
+    content = json.loads(saved.read_text())
+    content["trials"][0][name] = value
+    saved.write_text(json.dumps(content))
+    assert main(["results", str(saved)]) == 2
+    assert "this is not a whole document of" in capsys.readouterr().err

@@ -16,7 +16,9 @@ from kftune.cli import main
 from kftune.errors import ConfinedError
 from kftune.images.lock import Lock
 
-LIST = "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\nprecious.txt\n"
+LIST = (
+    "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\nprecious.txt\n"
+)
 STUDY = """\
 name: net
 hparams: LstmHparams
@@ -37,7 +39,9 @@ def folder(tmp_path, monkeypatch):
     given = tmp_path / "own" / "given" / "net"
     given.mkdir(parents=True)
     (given / "study.yaml").write_text(STUDY)
-    (given / "project.yaml").write_text("name: net\nnamespace: a\nfiles: [study.yaml]\noverlays: {dev: {namespace: b}}\n")
+    (given / "project.yaml").write_text(
+        "name: net\nnamespace: a\nfiles: [study.yaml]\noverlays: {dev: {namespace: b}}\n"
+    )
     monkeypatch.chdir(tmp_path / "own")
     return tmp_path / "own"
 

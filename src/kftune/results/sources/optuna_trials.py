@@ -16,6 +16,7 @@ from kftune.errors import DomainError, StoreError, suggestion
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
+from kftune.results.sources.checked import checked
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.sources.optuna_storage import (
     StoredStudy,
@@ -119,7 +120,7 @@ def _recorded(study: StoredStudy, hints: Hints, place: str) -> Trials:
     )
     trials = [_record(number, trial, metrics) for number, trial in enumerate(study.trials)]
     curves = {number: {names[0]: _curve(trial.reported)} for number, trial in enumerate(study.trials) if trial.reported}
-    return Recorded(meta, trials, place=place, curves=curves)
+    return Recorded(*checked(meta, trials), place=place, curves=curves)
 
 
 def _metric_names(count: int, hints: Hints) -> list[str]:
