@@ -1,6 +1,7 @@
 """Finds the study of an Experiment among the files of a folder, so that its class can type the values.
 
-Nobody has named that study, and it may have come with the dump: none of its modules is imported."""
+Nobody has named that study, and it may have come with the dump: none of its modules is imported.
+"""
 
 from __future__ import annotations
 
