@@ -13,6 +13,7 @@ from typing import NamedTuple
 _PATIENCE = 20.0
 # So that git writes nothing, does not wait for the user's own git, and fetches nothing.
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+_USUAL_CHANGES = ("--untracked-files=no", "--ignore-submodules=dirty")  # in submodules git runs again
 _COUNT = "GIT_CONFIG_COUNT"
 _OWN = ("system", "global", "command")
 """Where the configuration of the user is, and not that of the repository."""
@@ -36,9 +37,7 @@ class Revision(NamedTuple):
         return f"{self.commit}-dirty" if self.changed else self.commit
 
 
-def revision_of(
-    folder: Path, changes: Sequence[str] = ("--untracked-files=no", "--ignore-submodules=dirty")
-) -> Revision:
+def revision_of(folder: Path, changes: Sequence[str] = _USUAL_CHANGES) -> Revision:
     """Returns the revision of a folder.
 
     Args:

@@ -94,8 +94,8 @@ def test_a_storage_of_optuna_has_plain_tables(tmp_path, capsys, kind):
     assert main(["import", "optuna", str(place), "--out", str(tmp_path / "out")]) == 2
 
 
-TABLES = f"""
-{OTHERS} CREATE TABLE studies (study_id, study_name); CREATE TABLE trial_params (trial_id, param_name, param_value,
+TABLES = """
+CREATE TABLE studies (study_id, study_name); CREATE TABLE trial_params (trial_id, param_name, param_value,
 distribution_json, param_id); CREATE TABLE trial_values (trial_id, objective, value, value_type);
 CREATE TABLE trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type);
 INSERT INTO studies VALUES (1, 's'); INSERT INTO study_directions VALUES (1, 'MINIMIZE', 0);
@@ -116,8 +116,8 @@ INSERT INTO trials VALUES (1, 0, 1, 'COMPLETE', NULL, NULL); INSERT INTO trial_v
     ],
 )
 def test_a_storage_of_optuna_with_odd_values_is_refused(tmp_path, capsys, damage):
-    assert main(["results", str(database(tmp_path / "study.db", TABLES))]) == 0
-    place = database(tmp_path / "odd.db", f"{TABLES} {damage};")
+    assert main(["results", str(database(tmp_path / "study.db", OTHERS + TABLES))]) == 0
+    place = database(tmp_path / "odd.db", f"{OTHERS} {TABLES} {damage};")
     assert main(["results", str(place)]) == 2
     assert re.search("a value cannot be read|has a value that Optuna does not store", capsys.readouterr().err)
 

@@ -1,9 +1,8 @@
-"""What kftune writes into a folder stays in it: a planted link does not lead a file, or the removal of one, elsewhere."""
+"""What kftune writes into a folder stays in it: a planted link leads no file, and no removal of one, elsewhere."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from kftune.cli import main
 from kftune.errors import ConfinedError
 from kftune.images.lock import Lock
 
-LIST = (
-    "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\nprecious.txt\n"
-)
+HEAD = "# kftune wrote these files here, and removes those that it writes no more. It touches no others."
+LIST = f"{HEAD}\nprecious.txt\n"
+PROJECT = "name: net\nnamespace: a\nfiles: [study.yaml]\noverlays: {dev: {namespace: b}}\n"
 STUDY = """\
 name: net
 hparams: LstmHparams
@@ -39,9 +38,7 @@ def folder(tmp_path, monkeypatch):
     given = tmp_path / "own" / "given" / "net"
     given.mkdir(parents=True)
     (given / "study.yaml").write_text(STUDY)
-    (given / "project.yaml").write_text(
-        "name: net\nnamespace: a\nfiles: [study.yaml]\noverlays: {dev: {namespace: b}}\n"
-    )
+    (given / "project.yaml").write_text(PROJECT)
     monkeypatch.chdir(tmp_path / "own")
     return tmp_path / "own"
 
@@ -112,7 +109,7 @@ def test_a_fix_follows_a_link_only_if_the_user_names_it(folder, capsys):
     victim = folder.parent / "victim" / "experiment.json"
     before = json.dumps(given, indent=2)
     victim.write_text(before)
-    os.symlink(victim, "linked.json")
+    (folder / "linked.json").symlink_to(victim)
     assert main(["lint", ".", "--fix"]) == 2
     assert "linked.json must stay below ., but a link in it leads to" in capsys.readouterr().err
     assert victim.read_text() == before

@@ -45,9 +45,8 @@ def write(results: Trials, folder: Path | None) -> Written:
     _check(place, study_key(results))
     kinds = _kinds(exported.runs)
     names = safe_names((run.name for run in exported.runs), r"[^\w.-]|^\.+")
-    targets = {
-        run.name: confined.to_write(folder, Path(results.meta.slug, names[run.name], _FILE)) for run in exported.runs
-    }
+    inside = {run.name: Path(results.meta.slug, names[run.name], _FILE) for run in exported.runs}
+    targets = {name: confined.to_write(folder, path) for name, path in inside.items()}
     present = sum(target.is_file() for target in targets.values())
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / _MARK, json.dumps({"study": results.meta.name, "key": study_key(results)}) + "\n")
