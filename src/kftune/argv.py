@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+
+from kftune import json_input
 
 Names = Literal["underscores", "dashes"]
 Form = Literal["--name=value", "--name value", "name=value"]
@@ -119,7 +120,7 @@ def value_of(text: str, kind: Kind) -> Any:
     if kind.is_text and not (kind.is_optional and (text == "null" or text.startswith('"'))):
         return text
     try:
-        return json.loads(text)
+        return json_input.loads(text)
     except ValueError:
         return text
 

@@ -6,7 +6,10 @@ each error survives pickling. The text says what must hold, what was given and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+_MOST_NAMES = 20
+_LONGEST_NAME = 60
 
 
 class KftuneError(Exception):
@@ -188,6 +191,10 @@ class RunError(KftuneError):
     """The local run cannot start or continue."""
 
 
+class OutputError(KftuneError):
+    """Standard output cannot be written, so a run has stopped before its end."""
+
+
 class ExperimentFailedError(RunError):
     """An experiment of a list has failed."""
 
@@ -245,8 +252,15 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         return near
     if not names:
         return "there are none"
-    shown = ", ".join(names[:20])
-    return f"known: {shown}{', …' if len(names) > 20 else ''}"
+    return f"known: {listed(names)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns names for a message: at most 20, and of a long one the beginning."""
+    shown = ", ".join(
+        name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in names[:_MOST_NAMES]
+    )
+    return f"{shown}{', …' if len(names) > _MOST_NAMES else ''}"
 
 
 def near_names(name: str, known: Iterable[str], *, keys: bool = False) -> str:

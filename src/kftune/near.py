@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 _BETWEEN = str.maketrans("", "", "-_. ")
 _LEAST = 0.6
+_LONGEST = 200
+"""Characters of a name that may be near others."""
 _CLOSE = 0.1
 """A name counts if its score is that close to the best one, unless that is sure."""
 _SURE = 0.98
@@ -104,7 +106,7 @@ def meant(name: str, known: Iterable[str], *, keys: bool = False) -> list[str]:
         known: The valid names.
         keys: Whether they are keys of a file, ``budget.max_trials``, of which people write the last part alone.
     """
-    wanted = _plain(name)
+    wanted = _plain(name) if len(name) <= _LONGEST else ""
     scores = {each: _score(name, each, keys) for each in sorted(set(known))} if wanted else {}
     best = max(scores.values(), default=0.0)
     least = max(_LEAST, best - (0 if best >= _SURE else _CLOSE))

@@ -46,13 +46,21 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     Args:
         folder: The folder.
         suffixes: The ends of their names, such as ``.yaml``.
+
+    Raises:
+        PermissionError: The folder, or one below it, cannot be read.
     """
     found = []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_refuse_unreadable):
         here = Path(place)
         folders[:] = [name for name in folders if not name.startswith(".") and not _is_marked(here / name)]
         found += [here / name for name in names if Path(name).suffix in suffixes and not name.startswith(".")]
     return sorted(path for path in found if path.is_file())
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise error
 
 
 def _is_marked(folder: Path) -> bool:

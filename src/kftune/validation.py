@@ -34,6 +34,10 @@ class InputProblem(NamedTuple):
         return f"{'.'.join(map(str, self.path))}: {self.message}" if self.path else self.message
 
 
+_MOST_PROBLEMS = 10
+"""Of each kind; further ones are counted."""
+
+
 class OwnErrors(ModelMetaclass):
     """Metaclass that turns pydantic's errors into the class's own when the class is called.
 
@@ -115,8 +119,10 @@ def findings(error: ValidationError, model: Any, elsewhere: Iterable[str] = ()) 
     """
     found: dict[tuple[str | int, ...], InputProblem] = {}
     missing, short = set(), set()
-    details = error.errors(include_url=False)
-    for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
+    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
+    unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
+    others = details[len(unknown) :]
+    for detail in [*unknown[:_MOST_PROBLEMS], *others[:_MOST_PROBLEMS]]:
         owner, annotation, path = _place(model, detail["loc"])
         further = elsewhere if len(path) == 1 else ()
         message = _message(detail, owner, annotation, str(path[-1]) if path else "", further)
@@ -141,7 +147,11 @@ def findings(error: ValidationError, model: Any, elsewhere: Iterable[str] = ()) 
     # an invalid item.
     skipped = {path for path in missing if repr(path[-1]) in offered}
     skipped |= {path for path in short if any(len(path) < len(other) and other[: len(path)] == path for other in found)}
-    return [finding for finding in found.values() if finding.path not in skipped]
+    kept = [finding for finding in found.values() if finding.path not in skipped]
+    for more, what in ((unknown, "unknown keys"), (others, "problems")):
+        if len(more) > _MOST_PROBLEMS:
+            kept.append(InputProblem((), f"and {len(more) - _MOST_PROBLEMS} more {what}"))
+    return kept
 
 
 def _message(

@@ -148,11 +148,13 @@ def test_a_file_that_lost_its_last_changes_is_noticed_and_the_next_run_completes
     folder = copied(whole, tmp_path / "runs")
     (folder / "trials.db-wal").unlink()
     names = [trial.name for trial in trials_in(whole)][TRIALS // 2 :]
-    with pytest.raises(StoreError, match=rf"it has lost the end of {names[-1]}, which trials.jsonl has; save "):
+    with pytest.raises(
+        StoreError, match=rf"it has lost the end of {names[-1]}, which trials.jsonl has and the next run"
+    ):
         trials_in(folder)
     _, events = run(study(SCRIPT, trials=TRIALS), folder)
     assert [event.message for event in events if isinstance(event, Note)] == [
-        f"trials.jsonl has the end of {', '.join(names)}, which trials.db lost"
+        f"trials.jsonl has the end of {', '.join(names[:3])} and 12 more, which trials.db lost"
     ]
     assert trials_in(folder) == trials_in(whole)
 
@@ -268,3 +270,17 @@ def test_a_run_whose_file_is_gone_ends_with_an_error_and_leaves_what_it_knows(tm
     with open_trials(left) as results:
         assert {trial.name for trial in results.trials()} >= set(seen)
         assert main(["best", str(left)]) == 0
+
+
+def test_the_second_copy_gets_the_last_try_that_a_kill_kept_from_it(tmp_path):
+    folder, fails = tmp_path / "runs", tmp_path / "fails"
+    fails.touch()
+    a_study = study(sh(f"[ ! -e {fails} ] || exit 3; echo loss=0.5"), trials=1)
+    run(a_study, folder)
+    lines = (folder / "trials.jsonl").read_bytes()
+    fails.unlink()
+    run(a_study, folder, retry_failed=True)
+    (folder / "trials.jsonl").write_bytes(lines)
+    run(a_study, folder)
+    with open_trials(folder / "trials.jsonl") as results:
+        assert [(trial.state, trial.attempt) for trial in results.trials()] == [("Succeeded", 2)]

@@ -12,7 +12,7 @@ from katib_as_run import DEFAULT_FILTER, stop_flag, stop_rule
 
 from kftune.katib.go import times
 from kftune.katib.go.numbers import go_float, positional
-from kftune.katib.go.regex import GoRegex
+from kftune.katib.go.regex_search import GoRegex
 from kftune.katib.trial.aggregation import AggregationError, Metric, observation
 from kftune.katib.trial.collector import (
     Collector,

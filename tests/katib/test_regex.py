@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import lzma
+from base64 import b64decode
+from itertools import accumulate
+from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -10,8 +16,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kftune.errors import MetricError
-from kftune.katib.go.regex import GoRegex, GoRegexError, check, compiled
+from kftune.katib.go import regex_search
+from kftune.katib.go.regex import GoRegexError, check
+from kftune.katib.go.regex_search import GoRegex, compiled
 
+DATA = Path(__file__).parents[1] / "data"
 QUIET = re2.Options()
 QUIET.log_errors = False
 
@@ -206,10 +215,75 @@ def test_groups_are_counted_without_running_the_regex(regex, groups):
     assert check(regex) == groups
 
 
-def test_a_regex_too_deep_for_python_is_an_error():
-    nested = "(" * 900 + "a" + ")" * 900
-    assert check(nested) == 900
-    with pytest.raises(MetricError, match="make it flatter"):
-        GoRegex(nested)
+def test_groups_may_be_nested_as_deep_as_in_go():
+    nested = "(" * 1000 + "a" + ")" * 1000
+    assert next(GoRegex(nested).find_all("ba")) == ("a",) * 1001
     with pytest.raises(GoRegexError, match="nests too deeply"):
         check("(" * 1001 + ")" * 1001)
+
+
+@pytest.mark.parametrize("regex", ["(?:a{1000}){1000}", "(?:[a-z]{1000}|b)" * 4000])
+def test_a_regex_that_go_finds_too_large_is_rejected(regex):
+    with pytest.raises(GoRegexError, match=r"invalid repeat count|expression too large"):
+        check(regex)
+
+
+@pytest.fixture(params=["with RE2", "by itself"])
+def engine(request, monkeypatch):
+    re2_or_none = {"with RE2": re2, "by itself": None}[request.param]
+    monkeypatch.setattr(regex_search, "_re2", lambda: re2_or_none)
+
+
+def in_bytes(text: str, spans: tuple[int, ...]) -> list[int]:
+    places = [0, *accumulate(len(char.encode("utf-8", "surrogateescape")) for char in text), -1]
+    return [places[span] for span in spans]
+
+
+GO = [json.loads(line) for line in lzma.decompress((DATA / "go_regex.jsonl.xz").read_bytes()).splitlines()]
+"""What `FindAllSubmatchIndex` of Go 1.26 returns for random regexes and texts; the texts are in base64."""
+
+
+def test_both_engines_find_what_go_finds(engine):
+    wrong = []
+    for case in (each for each in GO if "found" in each):
+        regex = GoRegex(case["regex"])
+        for encoded, wanted in zip(case["texts"], case["found"], strict=True):
+            text = b64decode(encoded).decode("utf-8", "surrogateescape")
+            found = [in_bytes(text, match.spans) for match in regex.matches(text)]
+            wrong += [] if found == wanted else [(case["regex"], text, found, wanted)]
+    assert wrong == []
+
+
+def test_what_go_refuses_is_refused_in_its_words():
+    for case in (each for each in GO if "error" in each):
+        with pytest.raises(GoRegexError) as caught:
+            check(case["regex"])
+        assert str(caught.value) == case["error"]
+
+
+EXPENSIVE = [
+    (r"(loss)\s*=\s*((a+)+)$", "loss = " + "a" * 3000 + "!"),
+    (r"(loss)\s*=\s*((a|a)*)$", "loss = " + "a" * 3000 + "!"),
+    (r"(loss)\s*=\s*((a|aa)+)$", "loss = " + "a" * 3000 + "!"),
+    (".*(loss).*=.*([0-9.]+).*x", "loss=1" * 500),
+    (r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)", "loss" * 700),
+]
+
+
+@pytest.mark.parametrize(("regex", "text"), EXPENSIVE)
+def test_no_regex_takes_longer_than_the_text_is_long(regex, text, engine):
+    begin = process_time()
+    assert [*GoRegex(regex).matches(text)] == []
+    assert process_time() - begin < 2
+
+
+def test_a_line_with_too_many_expensive_matches_is_an_error(monkeypatch, engine):
+    monkeypatch.setattr(regex_search, "MOST_SECONDS", 0.05)
+    with pytest.raises(MetricError, match=r"within 0 s; given '\(a\)\(\.\*b\)\?' and a line of 50000 characters"):
+        [*GoRegex("(a)(.*b)?").matches("a" * 50_000)]
+
+
+def test_without_re2_a_regex_has_a_bounded_size(monkeypatch):
+    monkeypatch.setattr(regex_search, "_re2", lambda: None)
+    with pytest.raises(MetricError, match="install google-re2"):
+        GoRegex("(?:" + "a" * 100 + "){1000}")

@@ -36,7 +36,7 @@ def sampled(log: bytes, change: str = "") -> Sample:
     (document,) = documents(SourceText("e.yaml", example_text(change), named=True))
     spec = check_experiment(document, Cluster(), "0.19").verdict.spec
     assert spec is not None
-    return sample(spec, log, "train.log")
+    return sample(spec, log.split(b"\n"), "train.log")
 
 
 def test_the_rows_are_those_of_the_collector_with_their_lines():

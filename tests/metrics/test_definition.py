@@ -270,7 +270,7 @@ def test_the_filter_finds_what_the_definition_finds(words, value):
     definition = MetricDefinition("m", f"{re.escape(words)}: ([0-9.e-]+)")
     line = f"noise {words}: {value!r} more"
     found = katib_filter(definition)
-    assert definition.pattern.findall(line) == [repr(value)]
+    assert [match.group(1) for match in definition.pattern.matches(line)] == [repr(value)]
     assert [(name.strip(), text) for name, text in re2.findall(found.regex, line)] == [(found.name, repr(value))]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from json_schema import problems
 from local_study import Tiny
 from study_examples import toy
 
@@ -13,7 +14,10 @@ from kftune import render
 from kftune.applying import Target
 from kftune.errors import StudyError, UnknownNameError
 from kftune.importers.outward import write_foreign
-from kftune.study import Study, load_study, study_from_dict
+from kftune.study import Objective, Step, Study, load_study, study_from_dict
+from kftune.study.entities import Entity
+from kftune.study.for_each import ForEach
+from kftune.study.schema import study_schema
 from kftune.yaml_text.paths import parts_of, path_of
 
 CIRCUITS = """\
@@ -27,16 +31,21 @@ NAMES = ["PLANT001/CIRCUIT01", "PLANT001/CIRCUIT02", "PLANT002/CIRCUIT01"]
 NAMED = {"command": ["train", "--entity=${entity}"]}
 
 
+DATA: dict[str, Any] = {
+    "name": "many",
+    "hparams": "local_study:Tiny",
+    "objective": {"metric": "loss", "direction": "minimize"},
+    "step": NAMED,
+}
+
+
 def study(for_each: Any, folder: Path = Path(), **parts: Any) -> Study:
-    data = {
-        "name": "many",
-        "hparams": "local_study:Tiny",
-        "objective": {"metric": "loss", "direction": "minimize"},
-        "step": NAMED,
-        "for_each": for_each,
-        **parts,
-    }
-    return study_from_dict(data, [folder])
+    return study_from_dict({**DATA, "for_each": for_each, **parts}, [folder])
+
+
+def entities(a_study: Study) -> tuple[Entity, ...]:
+    assert a_study.for_each is not None
+    return a_study.for_each.entities
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def circuits(tmp_path):
 
 @pytest.mark.parametrize("for_each", ["circuits.yaml", {"file": "circuits.yaml", "at": "*/*"}])
 def test_entities_are_found_in_a_file(circuits, for_each):
-    found = study(for_each, circuits).for_each.entities
+    found = entities(study(for_each, circuits))
     assert [entity.name for entity in found] == NAMES
     assert found[2].value == {"epochs": 3, "optimizer": {"name": "${entity}"}, "on": None}
 
@@ -68,7 +77,7 @@ def test_entities_are_found_in_a_file(circuits, for_each):
 )
 def test_a_name_is_the_keys_that_lead_to_an_entity(tmp_path, text, at, names):
     (tmp_path / "all.yaml").write_text(text)
-    found = study({"file": "all.yaml", **({"at": at} if at else {})}, tmp_path).for_each.entities
+    found = entities(study({"file": "all.yaml", **({"at": at} if at else {})}, tmp_path))
     assert [entity.name for entity in found] == (
         names if "plants" not in text else [f"plants/{name}" for name in names]
     )
@@ -77,7 +86,7 @@ def test_a_name_is_the_keys_that_lead_to_an_entity(tmp_path, text, at, names):
 @pytest.mark.parametrize("key", ["v1.2", "a/b", "a\\b", "ü", "..", "x=1", "a.b/c"])
 def test_the_path_of_an_entity_leads_to_it_in_its_file(tmp_path, key):
     (tmp_path / "all.yaml").write_text(f"'{key}': {{x: 1}}\nplain: {{x: 2}}\n")
-    (entity, _) = study("all.yaml", tmp_path).for_each.entities
+    (entity, _) = entities(study("all.yaml", tmp_path))
     assert entity.name == key
     target = Target(tmp_path / "all.yaml", entity.path)
     assert target.value(target.spot("x")) == 1
@@ -142,9 +151,9 @@ def test_python_code_can_give_entities():
     whole = Study(
         name="many",
         hparams=Tiny,
-        objective={"metric": "loss", "direction": "minimize"},
-        step=NAMED,
-        for_each=["a", "b"],
+        objective=Objective(metric="loss", direction="minimize"),
+        step=Step(command=("train", "--entity=${entity}")),
+        for_each=ForEach(items=("a", "b")),
     )
     assert whole.for_entity("b").step.command == ("train", "--entity=b")
 
@@ -242,4 +251,28 @@ def test_a_thousand_entities_load_in_a_moment(tmp_path):
         "name: many\nhparams: local_study:Tiny\nobjective: {metric: loss, direction: minimize}\n"
         "step: {command: [x]}\nvalues: {a: '${entity.size}'}\nfor_each: all.yaml\n"
     )
-    assert len(load_study(tmp_path / "study.yaml").for_each.entities) == 1000
+    assert len(entities(load_study(tmp_path / "study.yaml"))) == 1000
+
+
+FORMS = [
+    "circuits.yaml",
+    ["a", 1],
+    [{"name": "a", "size": 3}],
+    {"file": "circuits.yaml", "at": "*/*"},
+    {"items": ["a"], "budget": {"max_trials": 3, "parallel": 2, "wall_clock": "1h", "max_failed": 2}},
+]
+
+
+@pytest.mark.parametrize("for_each", FORMS)
+def test_the_schema_takes_what_the_loader_takes(circuits, for_each):
+    assert study(for_each, circuits).for_each is not None
+    assert list(problems({**DATA, "for_each": for_each}, study_schema())) == []
+
+
+@pytest.mark.parametrize(
+    "for_each", [3, [], {"items": ["a"], "parallel": 2}, {"budget": {"max_trials": 0}}, [None], [1.5]]
+)
+def test_the_schema_refuses_what_the_loader_refuses(circuits, for_each):
+    with pytest.raises(StudyError):
+        study(for_each, circuits)
+    assert list(problems({**DATA, "for_each": for_each}, study_schema())) != []

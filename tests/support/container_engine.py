@@ -21,7 +21,8 @@ from local_study import wait_until
 from kftune.containers import ContainerEngine, ContainerRun, find_engine
 from kftune.containers.variables import split, unnamed_file
 from kftune.errors import ContainerError
-from kftune.local.processes.process import TrialProcess, spawn
+from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.spawning import spawn
 from kftune.local.processes.start import LABEL_OF_RUN
 
 # Any image with Python; tests never pull it.

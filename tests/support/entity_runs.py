@@ -42,7 +42,7 @@ def counts(folder: Path) -> dict[str, dict[str, int]]:
 
 def finished(folder: Path) -> dict[tuple[str, str], str]:
     """Returns entity and trial -> when it ended, of the finished trials."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     entities = EntitiesFolder(folder)
     for entity in entities.entities() if entities.exists else ():
         results = entities.open(entity)

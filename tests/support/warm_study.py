@@ -12,7 +12,7 @@ import pytest
 from local_study import log_of, run, study, trials_in
 
 from kftune.local import Note
-from kftune.local.processes.process import Spawned
+from kftune.local.processes.spawning import Spawned
 from kftune.local.processes.warm.worker import Forked, WarmWorker
 from kftune.results import Trial
 

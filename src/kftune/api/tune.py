@@ -108,6 +108,7 @@ def tune(
         StudyError: The study is invalid.
         RunError: It cannot run here, no trial has succeeded, or too many have failed.
         StoreError: The folder has the results of another study.
+        OutputError: Its lines cannot be printed; all trials have ended and are stored.
         KeyboardInterrupt: Ctrl-C, after all trials have ended and are stored.
     """
     if importing():

@@ -1,11 +1,11 @@
 """The command line: one module for each command, imported when that command is called.
 
-Exit codes: 0 done, 1 findings or failed trials, 2 wrong use or input, 130 interrupted.
+Exit codes: 0 done, 1 findings or failed trials, 2 wrong use or input, 130 interrupted, 141 the reader of the output has
+ended. A run whose output cannot be written stops in order, with 130 (`kftune.local.views.view`).
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -75,6 +75,10 @@ _OTHER_WORDS = {
 }
 
 
+# As of a program that SIGPIPE ends (`| head`); Python ignores that signal.
+_READER_ENDED = 141
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
 
@@ -84,16 +88,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    from kftune.cli.output import shown_streams
-
     try:
+        from kftune.cli.output import flush_or_drop, open_closed, shown_streams
+
+        open_closed()
         with shown_streams():
             code = _main(list(sys.argv[1:] if argv is None else argv))
-            sys.stdout.flush()
+    except KeyboardInterrupt:  # while the modules of a command are imported
+        return 130
     except BrokenPipeError:
-        # The reader has exited (`| head`). Without this, Python reports the same error again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        flush_or_drop(sys.stdout)
+        return _READER_ENDED
+    problem = flush_or_drop(sys.stdout)
+    if isinstance(problem, BrokenPipeError):
+        return _READER_ENDED
+    if problem is not None:
+        print(f"kftune: {problem.strerror}", file=sys.stderr)
+        return 2
     return code
 
 

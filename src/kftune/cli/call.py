@@ -8,12 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
 from typing import NoReturn
 
-from kftune.errors import KftuneError, UsageError, near_paths
+from kftune.errors import KftuneError, OutputError, UsageError, near_paths
 
 _REQUIRED = re.compile("the following arguments are required: (.*)")  # argparse's own words
 
@@ -99,12 +100,17 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
             return int(command.main(arguments))
         command.configure(parser)
         return int(command.run(parser.parse(arguments)))
+    except OutputError as error:
+        _report(str(error))
+        return 130
     except KftuneError as error:
         return _report(str(error))
     except BrokenPipeError:
         raise
     except OSError as error:
         return _report(_of_system(error, of_results=parser.takes("study")))
+    except RecursionError:
+        return _report("the input is nested deeper than Python can follow; make it flatter")
     except KeyboardInterrupt:
         return 130
 
@@ -112,7 +118,7 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
 def _of_system(error: OSError, *, of_results: bool) -> str:
     file = str(error.filename or "")
     if not file:
-        return str(error)
+        return error.strerror or str(error)
     if not isinstance(error, FileNotFoundError):
         return f"{file}: {error.strerror}"
     near = [each for each in near_paths(file) if not each.endswith(".py") or file.endswith(".py")]
@@ -125,6 +131,10 @@ def _of_system(error: OSError, *, of_results: bool) -> str:
 
 
 def _report(message: str) -> int:
-    sys.stdout.flush()
-    print(f"kftune: {message}", file=sys.stderr)
+    from kftune.cli.output import flush_or_drop
+
+    flush_or_drop(sys.stdout)
+    with suppress(OSError):
+        print(f"kftune: {message}", file=sys.stderr)
+    flush_or_drop(sys.stderr)
     return 2

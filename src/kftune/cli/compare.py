@@ -50,11 +50,11 @@ def _text(found: Mapping[str, Any]) -> Iterator[str]:
     studies = found["studies"]
     yield f"{objective['direction']} {objective['metric']}\n"
     header = ["study", "trials", "best", "trial", f"best of {equal}", "90 % interval", "chance"]
-    yield f"{fitted(header, [_row(study) for study in studies])}\n"
+    yield f"{fitted(header, [_row(study) for study in studies], 'json')}\n"
     yield "best so far after n trials\n"
     counts = list(_counts(max(study["trials"] for study in studies)))
     rows = [[str(count), *(_number(_at(study["best_so_far"], count)) for study in studies)] for count in counts]
-    yield f"{indented(fitted(['n', *(study['label'] for study in studies)], rows))}\n"
+    yield f"{indented(fitted(['n', *(study['label'] for study in studies)], rows, 'json'))}\n"
     yield from _about_space(found["space"], len(studies))
     yield from _about_differences(found["differences"], [study["label"] for study in studies])
     for caution in found["cautions"]:
@@ -90,7 +90,7 @@ def _about_differences(differences: Mapping[str, Mapping[str, Any]], labels: Seq
         yield "algorithm, budget and code are the same\n"
         return
     rows = [[name, *(_short(values[label]) for label in labels)] for name, values in differences.items()]
-    yield f"{fitted(['differs', *labels], rows)}\n"
+    yield f"{fitted(['differs', *labels], rows, 'json')}\n"
 
 
 def _counts(most: int) -> Iterator[int]:

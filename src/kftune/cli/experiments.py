@@ -12,11 +12,9 @@ Exit codes: 0 done, 1 an experiment has failed, 2 wrong use, 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kftune.cli.arguments import a_path
 from kftune.cli.output import terminal, write_data
@@ -111,7 +109,7 @@ def _run(arguments: argparse.Namespace, listed: Experiments, keys: list[str] | N
     from kftune.experiments.results import results_of, stamp, write_results
     from kftune.experiments.run import run_list
     from kftune.experiments.tuner import OUTPUT, results_path
-    from kftune.local.views import study_view
+    from kftune.local.views import JsonView, study_view
 
     timestamp = stamp()
     folder = arguments.output_dir or Path(OUTPUT)
@@ -120,7 +118,7 @@ def _run(arguments: argparse.Namespace, listed: Experiments, keys: list[str] | N
     def save(found: list[Found]) -> None:
         write_results(file, results_of(listed, found, timestamp))
 
-    view = nullcontext(_print_json) if arguments.json else study_view(terminal(), plain=arguments.plain)
+    view = JsonView(write_data) if arguments.json else study_view(terminal(), plain=arguments.plain)
     with view as shown:
         ended = run_list(
             listed,
@@ -140,10 +138,6 @@ def _run(arguments: argparse.Namespace, listed: Experiments, keys: list[str] | N
     if ended.outcome.state == "Interrupted":
         return ended.outcome.exit_code
     return int(any(each.status != "completed" for each in ended.found))
-
-
-def _print_json(event: Any) -> None:
-    write_data(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
 
 
 def _print_summary(listed: Experiments, found: list[Found]) -> None:

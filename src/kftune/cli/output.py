@@ -5,6 +5,7 @@ What a terminal would obey is escaped on its way: names, values, messages and lo
 
 from __future__ import annotations
 
+import os
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -85,6 +86,21 @@ def write_log(file: BinaryIO, *, raw: bool) -> None:
     sys.stdout.flush()
 
 
+def open_closed() -> None:
+    """Opens standard input, output and error where the process has none (`>&-`): what is written there is lost.
+
+    The next file that is opened would otherwise get the number of the closed one, and what is printed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the smallest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def tolerate(stream: TextIO | None) -> None:
     """Makes a stream escape the characters that its encoding lacks, instead of raising an error.
 
@@ -95,6 +111,25 @@ def tolerate(stream: TextIO | None) -> None:
     keeps_bytes = getattr(stream, "encoding", None) == "utf-8" and getattr(stream, "errors", "") == "surrogateescape"
     if stream is not None and hasattr(stream, "reconfigure") and not keeps_bytes:
         stream.reconfigure(errors="backslashreplace")
+
+
+def flush_or_drop(stream: TextIO | None) -> OSError | None:
+    """Writes what is left; when that fails, nothing more is written, so that Python does not fail again at its end.
+
+    Args:
+        stream: Standard output or error; None where a process has none.
+
+    Returns:
+        Why it cannot be written; None if it can.
+    """
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None
 
 
 def write_data(text: str) -> None:

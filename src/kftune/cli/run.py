@@ -12,11 +12,10 @@ file. Run it again to resume; no finished trial or step is lost or repeated. Exi
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kftune.cli.arguments import a_path, a_source
 from kftune.cli.given import given_kind
@@ -171,9 +170,9 @@ def run_file(arguments: argparse.Namespace, taken: Sequence[KindName]) -> int:
 
 
 def _run(arguments: argparse.Namespace, go: Go, view: Callable[[], AbstractContextManager[OnEvent]]) -> int:
-    if arguments.json:
-        return go(_print_json)
-    with view() as shown:
+    from kftune.local.views import JsonView
+
+    with JsonView(write_data) if arguments.json else view() as shown:
         return go(shown)
 
 
@@ -196,10 +195,6 @@ def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
             raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}{hint}")
     if arguments.fresh and getattr(arguments, "retry_failed", False):
         raise UsageError("--fresh starts over, and --retry-failed goes on with earlier trials; use one of them")
-
-
-def _print_json(event: Any) -> None:
-    write_data(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
 
 
 def _study(arguments: argparse.Namespace) -> int:

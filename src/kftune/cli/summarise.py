@@ -73,10 +73,14 @@ def _write(found: Mapping[str, Any], opened: Sequence[Trials], file: Path | None
     from kftune.errors import KftuneError
     from kftune.files import write_text
     from kftune.results.across.study_file import narrowed_study
-    from kftune.study import study_from_dict
+    from kftune.study import load_study, study_from_dict
 
-    base: Any = None if file is None else yaml_text.load_file(file)
-    study, notes = narrowed_study(found, opened, base)
+    if file is None:
+        study, notes = narrowed_study(found, opened)
+    else:
+        given, base = load_study(file), yaml_text.load_file(file)
+        one = given if given.for_each is None else given.for_entity(given.for_each.entities[0].name)
+        study, notes = narrowed_study(found, opened, base, one.space)  # type: ignore[arg-type]  # it is a mapping
     head = f"# Written by kftune summarise from {found['trials']} trials of {len(found['entities'])} entities.\n"
     write_text(out, head + "".join(f"# {note}\n" for note in notes) + yaml_text.dump(study))
     places = (out.parent, *([] if file is None else [file.parent]), Path.cwd())
@@ -93,7 +97,7 @@ def _text(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{objective['direction']} {objective['metric']}: {found['trials']} trials of {len(entities)} entities\n"
     if found["ranges"]:
         header = ["hyperparameter", "good values", "evidence", "best in them", "all in them"]
-        yield f"{fitted(header, [_range_row(each) for each in found['ranges']])}\n"
+        yield f"{fitted(header, [_range_row(each) for each in found['ranges']], 'json')}\n"
     yield from _about_defaults(found["defaults"], found["order"])
     if found["narrowed"]:
         yield "narrowed space"
@@ -136,7 +140,7 @@ def _about_entities(found: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"worth tuning on their own: {len(found['own'])} of {len(known)}"
     header = ["entity", "trials", "best", "gain over defaults", "90 % interval"]
-    yield fitted(header, [_entity_row(known[label]) for label in found["own"][:_MOST_ENTITIES]])
+    yield fitted(header, [_entity_row(known[label]) for label in found["own"][:_MOST_ENTITIES]], "json")
     if len(found["own"]) > _MOST_ENTITIES:
         yield f"and {len(found['own']) - _MOST_ENTITIES} more (--format json has all)"
     yield ""

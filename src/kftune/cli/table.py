@@ -22,7 +22,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-def fitted(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def fitted(header: Sequence[str], rows: Sequence[Sequence[object]], whole_format: str = "csv") -> str:
     """Returns a table that is no wider than the terminal: shorter numbers, cut texts, fewer columns.
 
     A last line names the columns that are left out; one without any text is not missed. In a file or a
@@ -31,6 +31,7 @@ def fitted(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     Args:
         header: The names of the columns.
         rows: The cells; `str` makes their text.
+        whole_format: The --format that has all columns.
     """
     whole = table(header, rows)
     width = _terminal_width()
@@ -47,7 +48,7 @@ def fitted(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     left_out = list(header[count:])
     if not left_out:
         return shown
-    return f"{shown}\nno room for: {', '.join(left_out)} (--format csv has every column)"
+    return f"{shown}\nno room for: {', '.join(left_out)} (--format {whole_format} has every column)"
 
 
 # A whole number, or a hash such as 12e456, keeps its digits.

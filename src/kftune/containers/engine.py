@@ -121,6 +121,11 @@ class ContainerEngine:
         """
         self.call("kill", name)
 
+    def remove_argv(self, *names: str) -> list[str]:
+        """Returns the command that kills and removes containers."""
+        at_once = ["--time=0"] if self.kind == "podman" else []
+        return [self.program, "rm", "--force", "--volumes", *at_once, *names]
+
     def remove(self, *names: str) -> None:
         """Kills and removes containers; ignores names that do not exist.
 
@@ -132,8 +137,7 @@ class ContainerEngine:
         """
         if not names:
             return
-        at_once = ["--time=0"] if self.kind == "podman" else []
-        argv = ["rm", "--force", "--volumes", *at_once, *names]
+        argv = self.remove_argv(*names)[1:]
         done = self._run(argv, _PATIENCE)
         if self.kind == "docker" and "no such container" in done.stderr.lower():
             time.sleep(_BIRTH)

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
+from kftune import json_input
 from kftune.domains import Domain, domain_from_spec
 from kftune.domains.lattice import Stepped
 from kftune.errors import DomainError, UnknownNameError
@@ -77,7 +78,7 @@ def decode(text: str) -> str | DomainValue:
     try:
         if mode == "text":
             return unquote(rest, errors="strict")
-        domain = domain_from_spec(json.loads(unquote(spec, errors="strict")))
+        domain = domain_from_spec(json_input.loads(unquote(spec, errors="strict")))
         return DomainValue(domain, picked(mode, domain, number))
     except (ValueError, UnknownNameError) as error:
         raise DomainError(f"cannot decode {text!r}: {error}") from error

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from kftune import json_input
 from kftune.earlystopping.names import ALGORITHMS, PREFIX
 from kftune.errors import SettingError, suggestion
 from kftune.spec.part import PartError
@@ -86,6 +87,6 @@ def _text(value: object) -> str:
 def _value(text: str) -> object:
     """Returns what a text means: a number, true, false or a list as in JSON, otherwise the text."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_input.loads(text)
+    except ValueError:
         return text

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kftune import json_input
 from kftune.errors import ClusterError
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -145,7 +146,7 @@ def _stop(trial: str, path: str, api: Api) -> None:
 def _checked(answer: tuple[int, bytes], trial: str) -> dict[str, Any]:
     code, data = answer
     try:
-        found = json.loads(data)
+        found = json_input.loads(data)
     except ValueError:
         found = None
     if code < http.client.BAD_REQUEST and isinstance(found, dict):

@@ -19,17 +19,19 @@ from kftune.experiments.entries import FOLDER, Experiment
 from kftune.experiments.file import Experiments
 from kftune.experiments.results import Found, found_of
 from kftune.experiments.study import PRESET, PresetStudy, study_of
-from kftune.local import Event, Note, Outcome, TrialFinished
+from kftune.local import Event, Outcome, TrialFinished
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Start
 from kftune.local.samplers import Sampler, Setup, Space, Strategy, Suggestion
 from kftune.local.study.alone import StudyAlone
+from kftune.local.study.audience import Audience
 from kftune.local.study.changes import changes
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.reader import StudyReader
 from kftune.local.study.retries import retry_note
-from kftune.local.study.trials import StudyTrials, trial_variables
+from kftune.local.study.shared_trials import trial_variables
+from kftune.local.study.trials import StudyTrials
 from kftune.metrics.definition import exponent_notes
 from kftune.results import FINISHED, Meta, RunFolder, TrackedMetric, Trial, open_results, slug
 from kftune.results.store import Store
@@ -163,23 +165,25 @@ def run_list(
         _check_free(store.folder, waiting)
         sampler = _Sampler(study, waiting)
 
+        interrupts = Interrupts()
+        audience = Audience(on_event, interrupts)
+
         def tell(event: Event) -> None:
-            if on_event is not None:
-                on_event(event)
+            audience(event)
             if isinstance(event, TrialFinished):
                 on_found(found_of(listed, chosen, store))
 
-        trials.runner.tell = lambda note: tell(Note(note))
         plan = StudyPlan(
             meta=store.meta._replace(max_trials=len(chosen)),
             max_failed=None,
             reader=lambda trial: StudyReader(study),
             grace=study.step.grace_period,
         )
-        engine = StudyAlone(plan, store, sampler, trials, Interrupts(), emit=tell, retry_failed=retry_failed)
+        engine = StudyAlone(plan, store, sampler, trials, interrupts, emit=tell, retry_failed=retry_failed)
         outcome = engine.run()
         found = found_of(listed, chosen, store)
         on_found(found)
+        audience.raise_error()
         return ListRun(outcome, found)
 
 

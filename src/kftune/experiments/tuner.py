@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kftune import yaml_text
+from kftune import json_input, yaml_text
 from kftune.errors import ConfigurationError, ExperimentFailedError
 from kftune.experiments.file import Experiments, list_from_dict, load_list
 from kftune.experiments.results import PATTERN, results_of, stamp, write_results
@@ -182,7 +181,7 @@ def load_latest_results(folder: str | Path = ".") -> dict[str, Any] | None:
     if not files:
         return None
     try:
-        found = json.loads(files[-1].read_bytes())
+        found = json_input.loads(files[-1].read_bytes())
     except ValueError as error:
         raise ConfigurationError(
             f"a results file holds JSON, but this one does not: {error}", str(files[-1])

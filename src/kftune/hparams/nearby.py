@@ -10,7 +10,7 @@ from pathlib import Path
 from kftune.near import meant
 
 _CLASS = re.compile(r"^class\s+(\w+)\s*\(([^)]*)\)\s*:", re.MULTILINE)
-_INNER = re.compile(r"\[[^]]*\]")
+_INNER = re.compile(r"\[[^][]*\]")
 _MOST_FILES = 200
 
 

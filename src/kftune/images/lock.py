@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from kftune import confined
+from kftune import confined, json_input
 from kftune.errors import ContainerError, UnknownNameError
 from kftune.files import write_text
 
@@ -117,7 +117,7 @@ def read_lock(path: Path) -> Lock:
         OSError: The file cannot be read.
     """
     try:
-        data: Any = json.loads(path.read_bytes())
+        data: Any = json_input.loads(path.read_bytes())
         if data["version"] != _VERSION:
             raise ContainerError(f"{path} must have version {_VERSION}, but has {data['version']!r}; build again")
         images = {name: _read_image(each) for name, each in data["images"].items()}

@@ -20,7 +20,7 @@ from kftune._version import __version__
 from kftune.errors import ContainerError
 
 _NAME = "kftune"
-_EXTRA = re.compile(r"(?P<package>.*?)\s*(?:;|\band\b)\s*extra\s*==\s*['\"](?P<extra>[^'\"]+)['\"]")
+_EXTRA = re.compile(r"(?P<package>.*?)(?:;|\band\b)\s*+extra\s*+==\s*+['\"](?P<extra>[^'\"]+)['\"]")
 _AGAIN = "install kftune again with pip"
 # The least that the format of a zip file can hold: the same files make the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -56,7 +56,7 @@ def requirements() -> dict[str, list[str]]:
     needed: dict[str, list[str]] = {"core": []}
     for line in _installed().requires or ():
         found = _EXTRA.fullmatch(line)
-        group, package = ("core", line) if found is None else (found["extra"], found["package"])
+        group, package = ("core", line) if found is None else (found["extra"], found["package"].rstrip())
         needed.setdefault(group, []).append(package)
     return needed
 

@@ -28,7 +28,7 @@ EXPRESSIONS = (
     "randint",
 )
 _BINDING = re.compile(r"\$\{\{\s*(search_space|inputs|outputs)\.([\w.]+)\s*\}\}")
-_OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+_OPTIONAL = re.compile(r"\$\[\[((?:(?!\$\[\[).)*?)\]\]", re.DOTALL)
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _REASONS = {
     "compute": "the cluster's nodes: step.resources and step.node_selector",

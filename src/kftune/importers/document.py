@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from kftune.errors import ForeignFileError, YamlError
 from kftune.importers.node import Node, Source
 from kftune.importers.python_text import PythonText, read_python
 
-_FENCE = re.compile(r"^[ ]{0,3}(```+|~~~+)[^\n]*\n(.*?)^[ ]{0,3}\1[ ]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"[ ]{0,3}(```+|~~~+)(.*)")
 _LARGEST = 8_000_000
 
 Wanted = Callable[[Mapping[str, Any]], bool]
@@ -120,10 +121,8 @@ def _blocks(text: str, file: str, wanted: Wanted) -> Found | None:
     """
     python = PythonText()
     nodes: list[Node] = []
-    blocks = [*_FENCE.finditer(text)]
-    for block in blocks:
-        inner = block[2]
-        before = text.count("\n", 0, block.start(2))
+    blocks = _fenced(text)
+    for before, inner in blocks:
         try:
             python.add(read_python(inner, file, before, python.values))
             continue
@@ -140,3 +139,22 @@ def _blocks(text: str, file: str, wanted: Wanted) -> Found | None:
         if chosen is not None and node is not chosen:
             chosen.add(node)
     return Found(Source(file), chosen, python) if blocks else None
+
+
+def _fenced(text: str) -> list[tuple[int, str]]:
+    """Returns the blocks of a page, each with the number of lines before it. A fence that none closes is text."""
+    lines = text.split("\n")
+    fences = [(number, found[1], found[2]) for number, line in enumerate(lines) if (found := _FENCE.match(line))]
+    closing: dict[str, list[int]] = {}
+    for number, mark, behind in fences:
+        if not behind.strip(" "):
+            closing.setdefault(mark, []).append(number)
+    blocks: list[tuple[int, str]] = []
+    end = -1
+    for number, mark, _ in fences:
+        ends = closing.get(mark, [])
+        place = bisect_right(ends, number)
+        if number > end and place < len(ends):
+            end = ends[place]
+            blocks.append((number + 1, "".join(f"{line}\n" for line in lines[number + 1 : end])))
+    return blocks

@@ -13,7 +13,7 @@ from kftune.importers.spaces import Space, choice, integers, log_uniform, quanti
 
 _CALL = re.compile(r"\s*([a-z_]\w*)\s*\((.*)\)\s*", re.DOTALL)
 _FUNCTIONS = ("choice", "range", "interval", "glob", "tag", "sort", "shuffle", "int", "float", "str", "bool")
-_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class NotASweepError(ValueError):

@@ -13,7 +13,7 @@ from kftune.importers.command import mark, read_command
 from kftune.importers.draft import Draft
 from kftune.importers.node import Node, Path
 
-_PARAMETER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
+_PARAMETER = re.compile(r"\$\{trialParameters\.([^{}]+)\}")
 _POD_REASONS = {
     "volumes": "write step.volumes",
     "nodeSelector": "write step.node_selector",

@@ -5,12 +5,12 @@ Source: optuna 5.0, optuna.distributions.distribution_to_json.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import ForeignFileError, suggestion
 from kftune.importers.document import find, text_of
 from kftune.importers.draft import Draft
@@ -69,7 +69,7 @@ def _parsed(node: Node) -> Node:
     if not isinstance(node.value, str):
         return node
     try:
-        value = json.loads(node.value)
+        value = json_input.loads(node.value)
     except ValueError as error:
         raise node.fail(f"must be the JSON of a distribution: {error}") from error
     return Node(node.source, value, node.path, node.line)
@@ -113,7 +113,7 @@ def _is_journal(path: Path) -> bool:
     with path.open("rb") as file:
         first = file.readline(100_000)
     try:
-        return "op_code" in json.loads(first)
+        return "op_code" in json_input.loads(first)
     except (ValueError, TypeError):
         return False
 

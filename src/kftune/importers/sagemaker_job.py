@@ -5,10 +5,10 @@ Source: Amazon SageMaker API reference, CreateHyperParameterTuningJob.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import suggestion
 from kftune.importers.draft import Draft
 from kftune.importers.imported import Imported, Options
@@ -267,7 +267,7 @@ def _unquoted(text: Any) -> Any:
     """Returns the text inside the quotes that SageMaker's own classes put around a text."""
     if isinstance(text, str) and len(text) > 1 and text[0] == text[-1] == '"':
         try:
-            return json.loads(text)
+            return json_input.loads(text)
         except ValueError:
             return text
     return text

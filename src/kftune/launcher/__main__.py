@@ -8,7 +8,6 @@ the next try attaches to it; a job is deleted), or a pod of the job lost its nod
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import threading
@@ -17,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from kftune import outputs
+from kftune import json_input, outputs
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError, KftuneError, StudyFailedError, UsageError
 from kftune.files import write_text
@@ -217,7 +216,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, dict[
 def _json(text: str, flag: str) -> dict[str, Any]:
     source = text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8")
     try:
-        value = json.loads(source)
+        value = json_input.loads(source)
     except ValueError as error:
         raise UsageError(f"{flag} must be a JSON object, but is invalid: {error}") from None
     if not isinstance(value, dict):

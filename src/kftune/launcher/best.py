@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from kftune import json_input
 from kftune.domains import Conditional, encoding
 from kftune.errors import ClusterError
 from kftune.pipeline.ports import text_of
@@ -66,7 +67,7 @@ def _decoded(text: str) -> str:
     """Returns the text of a mapping with the encoded values in it decoded."""
     if encoding.PREFIX not in text:
         return text
-    return json.dumps(encoding.encode_inside(encoding.decode_inside(json.loads(text))), ensure_ascii=False)
+    return json.dumps(encoding.encode_inside(encoding.decode_inside(json_input.loads(text))), ensure_ascii=False)
 
 
 def _text(found: str | encoding.DomainValue, how: Mapping[str, str], values: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from kftune.lint.report import (
     StudyReport,
 )
 from kftune.lint.sources import STDIN, Document, SourceText, decoded, documents, is_experiment, sources
+from kftune.metrics.log_lines import LogLines
 from kftune.spec.kind import KindName, kind_of
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class _Checker:
         place = options.katib_config
         self._config = KatibConfig() if place is None else config_of(decoded(Path(place).read_bytes()), str(place))
         self._old = None if options.against is None else _experiment_in(options.against)
-        self._log = None if options.sample_log is None else Path(options.sample_log).read_bytes()
+        self._log = None if options.sample_log is None else LogLines(options.sample_log)
         self._cluster = Cluster()
 
     def check(self, given: Sequence[SourceText]) -> LintReport:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kftune.spec.kind import Kind, KindName
 
 _LONGEST = 240
+_MOST_UNKNOWN = 10
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
 _OUTCOMES: tuple[Outcome, ...] = ("refused", "fails", "hangs", "wrong")
 
@@ -180,11 +181,14 @@ def _dropped(verdict: Verdict) -> Iterator[Finding]:
         return
     from difflib import get_close_matches
 
-    for path in verdict.unknown:
+    for path in verdict.unknown[:_MOST_UNKNOWN]:
         known = known_fields("Experiment", path[:-1])
         near = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield finding("KT104", path, f"unknown field {field_text(path)}; Katib drops it{hint}")
+    if len(verdict.unknown) > _MOST_UNKNOWN:
+        more = f"and {len(verdict.unknown) - _MOST_UNKNOWN} more unknown fields; Katib drops them"
+        yield finding("KT104", verdict.unknown[_MOST_UNKNOWN], more)
 
 
 def _predictions(document: Document, spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:

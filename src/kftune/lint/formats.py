@@ -110,7 +110,7 @@ def sample_lines(sample: Sample) -> Iterator[str]:
     for index, metric in enumerate(sample.metrics):
         role = "objective" if index == 0 else "additional"
         yield f"  {metric.name} ({role}, {metric.strategy} counts): {_values(metric)}"
-        many = len(metric.rows) > 2 * _MOST_ENDS
+        many = metric.values > 2 * _MOST_ENDS
         for row in metric.rows[:_MOST_ENDS] if many else metric.rows:
             yield _row(row.line, row.value, row.note)
         if many:
@@ -134,7 +134,7 @@ def _values(metric: MetricSample) -> str:
 
     if not metric.rows:
         return "no value; Katib stores 'unavailable'" if metric.counts == UNAVAILABLE else "no value"
-    count = _number(len(metric.rows), "value")
+    count = _number(metric.values, "value")
     if metric.latest == UNAVAILABLE:
         return f"{count}, but Katib keeps none because the objective has no value"
     return f"{count}; min {metric.min!r}, max {metric.max!r}, latest {metric.latest!r}"

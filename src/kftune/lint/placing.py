@@ -16,6 +16,7 @@ from kftune.lint.sources import Document
 
 _IGNORED = re.compile(r"#\s*kftune:\s*ignore\[([A-Z0-9, ]+)\]")
 # A further line of an error message that begins with its place.
+_MOST_REPEATED = 10
 _PLACED = re.compile(r".*?:(\d+):(\d+): (.*)")
 
 
@@ -56,8 +57,11 @@ def lint_finding(document: Document, found: Finding, line: int = 1, column: int 
 
 
 def _repeated(document: Document) -> Iterator[tuple[Finding, tuple[int, int]]]:
-    for each in document.repeated:
+    for each in document.repeated[:_MOST_REPEATED]:
         message = f"{each.key!r} is given twice: kubectl takes the last one, and a strict client refuses the file"
+        yield finding("KT122", (), message), (each.line, each.column)
+    for each in document.repeated[_MOST_REPEATED : _MOST_REPEATED + 1]:
+        message = f"and {len(document.repeated) - _MOST_REPEATED} more keys are given twice"
         yield finding("KT122", (), message), (each.line, each.column)
 
 

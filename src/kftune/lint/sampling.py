@@ -6,12 +6,12 @@ Katib's own collector reads the log; `kftune.metrics.near_lines` explains the li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.katib.go.numbers import go_float
-from kftune.katib.trial.aggregation import AggregationError, observation
+from kftune.katib.trial.aggregation import AggregationError, Metric, Observing
 from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed, value_places
 from kftune.lint.json_types import Place
 from kftune.lint.rules.findings import finding
@@ -19,6 +19,9 @@ from kftune.lint.rules.rule import Finding
 from kftune.metrics.cut_numbers import whole_number
 from kftune.metrics.near_rows import near_rows
 
+_MOST_BEHIND = 200
+_MOST_ENDS = 10_000
+"""The values that are kept of the beginning, and of the end, of a log."""
 _GIVEN = re.compile(r"[^\s,;|)\]}]+(?:,[0-9][^\s,;|)\]}]*)?")
 
 
@@ -41,13 +44,17 @@ class MetricSample(NamedTuple):
     strategy: str
     """min, max or latest."""
     rows: tuple[SampleRow, ...]
-    """The values found, in the log's order."""
+    """The values found, in the log's order; of very many, the first and the last."""
     min: str
     """As Katib reports it, 'unavailable' for none."""
     max: str
     latest: str
     counts: str
     """The value of the trial, by the strategy."""
+    values: int = 0
+    """How many values were found."""
+    odd: SampleRow | None = None
+    """The first value with a note."""
 
 
 class NearMiss(NamedTuple):
@@ -75,12 +82,12 @@ class Sample(NamedTuple):
     """Why no log is read at all; empty if one is."""
 
 
-def sample(spec: Mapping[str, Any], log: bytes, file: str, *, near: bool = True) -> Sample:
-    """Returns what an Experiment reads from a log.
+def sample(spec: Mapping[str, Any], log: Iterable[bytes], file: str, *, near: bool = True) -> Sample:
+    """Returns what an Experiment reads from a log; memory does not grow with the log.
 
     Args:
         spec: The decoded spec of an admitted Experiment, with its defaults.
-        log: The content of the log.
+        log: The lines of the log, which are read several times.
         file: The name of the log.
         near: Whether to explain the lines that are almost read.
     """
@@ -111,10 +118,30 @@ def sample_findings(read: Sample) -> Iterator[Finding]:
             message = f"no line of {read.log} has a value of {metric.name!r}{hint}"
             found = finding("KT501" if index == 0 else "KT502", place, message)
             yield found._replace(remedy=near.remedy if near else found.remedy)
-        odd = next((row for row in metric.rows if row.note), None)
+        odd = metric.odd
         if odd is not None:
             message = f"{read.log}:{odd.line}: {metric.name} is stored as {odd.value!r}: {odd.note}"
             yield finding("KT503", place, message)
+
+
+class _Rows:
+    """The values of one metric: the first and the last, and how many there are."""
+
+    def __init__(self) -> None:
+        self.first: list[SampleRow] = []
+        self.last: deque[SampleRow] = deque(maxlen=_MOST_ENDS)
+        self.count = 0
+        self.odd: SampleRow | None = None
+        self.has_number = False
+
+    def add(self, row: SampleRow) -> None:
+        self.count += 1
+        if len(self.first) < _MOST_ENDS:
+            self.first.append(row)
+        else:
+            self.last.append(row)
+        self.odd = self.odd or (row if row.note else None)
+        self.has_number = self.has_number or go_float(row.value) is not None
 
 
 class _Reading:
@@ -126,58 +153,61 @@ class _Reading:
         self._form = form
         self._strategies = strategies
 
-    def sample(self, log: bytes, file: str) -> Sample:
-        lines = log.split(b"\n")
-        collector = Collector(self._names, self._filters, self._form)
-        rows: list[tuple[int, Row]] = []
-        error = ""
+    def sample(self, lines: Iterable[bytes], file: str) -> Sample:
+        collector = Collector(self._names, self._filters, self._form, keep=False)
+        observing, is_kept = Observing(self._names), True
+        found = {name: _Rows() for name in self._names}
         for number, line in enumerate(lines, 1):
             try:
-                rows += [(number, row) for row in collector.line(line)]
+                rows = collector.line(line)
             except CollectorError as stopped:
-                error = f"line {number}: {stopped}"
-                break
-        metrics = tuple(self._metrics(rows, lines)) if not error else ()
-        numbers = {row.name for _, row in rows if go_float(row.value) is not None}
-        missing = [name for name in self._names if name not in numbers]
-        near = tuple(self._near(lines, missing)) if missing and not error else ()
-        return Sample(file, metrics, near, error)
-
-    def _metrics(self, rows: list[tuple[int, Row]], lines: list[bytes]) -> Iterator[MetricSample]:
+                return Sample(file, error=f"line {number}: {stopped}")
+            for row, note in zip(rows, self._notes(rows, line), strict=True):
+                found[row.name].add(SampleRow(number, row.value, row.timestamp, note))
+            is_kept = is_kept and _are_taken(rows, observing)
         # Without a value of the objective, Katib keeps no other metric.
-        kept = rows if any(row.name == self._names[0] for _, row in rows) else []
-        try:
-            observed = {each.name: each for each in observation((row for _, row in kept), self._names)}
-        except AggregationError:
-            observed = {each.name: each for each in observation((), self._names)}
-        notes = list(self._notes(rows, lines))
-        for name in self._names:
-            metric = observed[name]
-            found = tuple(
-                SampleRow(number, row.value, row.timestamp, note)
-                for (number, row), note in zip(rows, notes, strict=True)
-                if row.name == name
-            )
-            strategy = self._strategies.get(name, "latest")
-            values = {"min": metric.min, "max": metric.max, "latest": metric.latest}
-            counts = values.get(strategy, metric.latest)
-            yield MetricSample(name=name, strategy=strategy, rows=found, counts=counts, **values)
+        kept = observing if is_kept and found[self._names[0]].count else Observing(self._names)
+        metrics = tuple(self._metric(observed, found[observed.name]) for observed in kept.metrics())
+        missing = [name for name in self._names if not found[name].has_number]
+        return Sample(file, metrics, tuple(self._near(lines, missing)) if missing else ())
 
-    def _notes(self, rows: list[tuple[int, Row]], lines: list[bytes]) -> Iterator[str]:
-        """Yields what is unusual about each value; mostly an empty text."""
-        for number, group in groupby(rows, key=lambda pair: pair[0]):
-            text = lines[number - 1].decode("utf-8", "surrogateescape")
-            found = [row for _, row in group]
-            if self._form == "JSON":
-                yield from (_oddity(row.value, row.value, 0) for row in found)
-            else:
-                places = [place for place in value_places(text, self._filters) if place[0] in self._names]
-                yield from (_oddity(row.value, text, start) for row, (_, start, _) in zip(found, places, strict=True))
+    def _metric(self, observed: Metric, found: _Rows) -> MetricSample:
+        strategy = self._strategies.get(observed.name, "latest")
+        values = {"min": observed.min, "max": observed.max, "latest": observed.latest}
+        counts = values.get(strategy, observed.latest)
+        return MetricSample(
+            name=observed.name,
+            strategy=strategy,
+            rows=(*found.first, *found.last),
+            counts=counts,
+            values=found.count,
+            odd=found.odd,
+            **values,
+        )
 
-    def _near(self, lines: list[bytes], missing: list[str]) -> Iterator[NearMiss]:
+    def _notes(self, rows: list[Row], line: bytes) -> list[str]:
+        """Returns what is unusual about each value of a line; mostly an empty text."""
+        if not rows:
+            return []
+        if self._form == "JSON":
+            return [_oddity(row.value, row.value, 0) for row in rows]
+        text = line.decode("utf-8", "surrogateescape")
+        places = [place for place in value_places(text, self._filters) if place[0] in self._names]
+        return [_oddity(row.value, text, start) for row, (_, start, _) in zip(rows, places, strict=True)]
+
+    def _near(self, lines: Iterable[bytes], missing: list[str]) -> Iterator[NearMiss]:
         for name in missing:
             for near in near_rows(name, lines, self._filters, self._form):
                 yield NearMiss(name, *near)
+
+
+def _are_taken(rows: Iterable[Row], observing: Observing) -> bool:
+    try:
+        for row in rows:
+            observing.take(row)
+    except AggregationError:
+        return False
+    return True
 
 
 def _oddity(value: str, text: str, start: int) -> str:
@@ -189,7 +219,7 @@ def _oddity(value: str, text: str, start: int) -> str:
         start: Where it begins there; -1 if nothing is there.
     """
     number = go_float(value)
-    behind = _GIVEN.match(text, start) if start >= 0 else None
+    behind = _GIVEN.match(text, start, start + len(value) + _MOST_BEHIND) if start >= 0 else None
     given = behind[0] if behind else value
     if number is None:
         return f"{given!r} is not a number, and Katib stores it unchanged"

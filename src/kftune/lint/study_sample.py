@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from kftune.lint.rules.rule import Finding
 from kftune.lint.sampling import NearMiss
 from kftune.metrics.cut_numbers import cut_reports
 from kftune.metrics.definition import exponent_notes
+from kftune.metrics.log_lines import LogLines
 from kftune.metrics.near_reports import near_reports
 from kftune.metrics.reduction import reduce_file
 from kftune.study import Study
@@ -37,7 +38,7 @@ def study_sample(study: Study, log: str | Path) -> StudySample:
         log: The file.
     """
     definitions = {each.name: each for each in study.metric_definitions}
-    lines = Path(log).read_bytes().split(b"\n")
+    lines = LogLines(log)
     read = reduce_file(log, [*study.reductions], study.metric_definitions)
     metrics: list[LocalMetric] = []
     near: list[NearMiss] = []
@@ -61,7 +62,7 @@ def regex_findings(study: Study) -> Iterator[Finding]:
             yield finding("KT248", (*place_of(definition.name, study), "regex"), note)
 
 
-def _cut(log: str, lines: list[bytes], study: Study) -> Iterator[Finding]:
+def _cut(log: str, lines: Iterable[bytes], study: Study) -> Iterator[Finding]:
     """Yields the values of which only a part is read."""
     for cut in cut_reports(lines, study.metric_definitions):
         message = f"{log}:{cut.line}: {cut.metric} is read as {cut.read!r}, where {cut.whole!r} stands"

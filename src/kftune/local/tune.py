@@ -14,8 +14,9 @@ from typing import Any
 
 from kftune import outputs
 from kftune.containers import Folder
-from kftune.errors import KftuneError
+from kftune.errors import KftuneError, OutputError
 from kftune.files import write_text
+from kftune.local.processes.process import INTERRUPTED
 from kftune.local.study.progress import Outcome
 from kftune.local.study.run import run_study
 from kftune.local.study.trials import TrialContainers
@@ -41,6 +42,8 @@ def main(path: Path) -> int:
         elif outcome.state == "Failed":
             sys.stdout.write(f"{_why_failed(outcome)}\n")
         return outcome.exit_code
+    except OutputError:
+        return INTERRUPTED  # nobody reads why
     except KftuneError as error:
         sys.stdout.write(f"{error}\n")
         return 2

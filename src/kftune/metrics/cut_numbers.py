@@ -12,6 +12,8 @@ _DIGITS = r"0[xX][0-9A-Fa-f]+|[0-9]{1,3}(?:[,_][0-9]{3})+(?![0-9])(?:\.[0-9]*)?|
 _WHOLE = re.compile(rf"(?:(?<![\w.)\]}}])[+-])?(?<![\w.])(?:{_DIGITS})(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _BEFORE = 64
 """Characters before a part in which its number begins."""
+_BEHIND = 1000
+"""Characters behind it in which it ends."""
 
 GROUP_REMEDY = f"write {VALUE_GROUP} for the group of its regex"
 PLAIN_REMEDY = "print plain decimal numbers, without separators"
@@ -43,7 +45,7 @@ def whole_number(text: str, start: int, end: int) -> str:
         start: Where the part begins.
         end: Where it ends.
     """
-    for found in _WHOLE.finditer(text, max(0, start - _BEFORE)):
+    for found in _WHOLE.finditer(text, max(0, start - _BEFORE), end + _BEHIND):
         if found.start() >= end:
             break
         if start < end and found.start() <= start and found.end() >= end:
@@ -65,7 +67,7 @@ def cut_reports(lines: Iterable[bytes], definitions: Sequence[MetricDefinition])
     def places(text: str) -> Iterator[Place]:
         for name, pattern, needle in patterns:
             if needle in text:
-                yield from ((name, *match.span(1)) for match in pattern.finditer(text))
+                yield from ((name, *match.span(1)) for match in pattern.matches(text))
 
     return first_of_each(lines, places, GROUP_REMEDY)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kftune.errors import MetricError
 from kftune.metrics.line import check_metric_name
 from kftune.metrics.re2_syntax import Item, inside_of_group, scan
+
+if TYPE_CHECKING:
+    from kftune.katib.go.regex_search import GoRegex
 
 VALUE_GROUP = "([0-9.eE+-]+)"
 """A group that reads each number."""
@@ -41,9 +44,14 @@ class MetricDefinition(_Definition):
         return super().__new__(cls, name, regex)
 
     @property
-    def pattern(self) -> re.Pattern[str]:
-        """The compiled regex."""
-        return re.compile(self.regex, re.ASCII)
+    def pattern(self) -> GoRegex:
+        """The compiled regex; it finds what Katib finds."""
+        return _compiled(self.regex)
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether a flag makes all of it match upper and lower case alike."""
+        return bool(re.compile(self.regex).flags & re.IGNORECASE)
 
     @property
     def group(self) -> str:
@@ -52,16 +60,16 @@ class MetricDefinition(_Definition):
 
     def takes(self, text: str) -> bool:
         """Whether its group matches a whole value, number or not."""
-        return re.fullmatch(self.group, text, re.ASCII) is not None
+        return _compiled(f"^(?:{self.group})$").search(text) is not None
 
-    def with_group(self, group: str) -> re.Pattern[str]:
+    def with_group(self, group: str) -> GoRegex:
         """Returns the compiled regex with another group.
 
         Args:
             group: What is to match the value.
         """
         inside = inside_of_group(self.regex, 1)
-        return re.compile(f"{self.regex[: inside.start]}{group}{self.regex[inside.stop :]}", re.ASCII)
+        return _compiled(f"{self.regex[: inside.start]}{group}{self.regex[inside.stop :]}")
 
 
 def exponent_notes(definitions: Iterable[MetricDefinition]) -> list[str]:
@@ -88,9 +96,7 @@ def exponent_note(group: str) -> str:
     Args:
         group: The inside of a group that Go compiles.
     """
-    from kftune.katib.go.regex import compiled  # noqa: PLC0415 - most studies have no regex
-
-    whole, part = compiled(f"^(?:{group})$"), compiled(f"^(?:{group})")
+    whole, part = _compiled(f"^(?:{group})$"), _compiled(f"^(?:{group})")
     if not any(whole.find_all("0.5")) or any(whole.find_all("1e-05")):
         return ""
     found = next(part.find_all("1e-05"), ("",))[0]
@@ -101,7 +107,7 @@ def exponent_note(group: str) -> str:
 def required_text(definition: MetricDefinition) -> str:
     """Returns text that a line must contain for the regex to match; empty when none is known."""
     items = scan(definition.regex)
-    if definition.pattern.flags & re.IGNORECASE or any(item.kind == "|" for item in items):
+    if definition.ignores_case or any(item.kind == "|" for item in items):
         return ""
     return max((text_of(run) for run in literal_runs(items)), key=len, default="")
 
@@ -115,6 +121,12 @@ def literal_runs(items: tuple[Item, ...]) -> list[list[Item]]:
 def text_of(run: list[Item]) -> str:
     """Returns the characters of a run of literals."""
     return "".join(item.text for item in run)
+
+
+def _compiled(regex: str) -> GoRegex:
+    from kftune.katib.go.regex_search import compiled  # noqa: PLC0415 - most studies have no regex
+
+    return compiled(regex)
 
 
 def _check_regex(name: str, regex: str) -> None:

@@ -92,7 +92,7 @@ def _words_before_group(definition: MetricDefinition) -> list[Item]:
     kinds = [item.kind for item in items]
     if "|" in kinds:
         raise _no_filter(definition, "the regex must have no | outside of brackets")
-    if definition.pattern.flags & re.IGNORECASE:
+    if definition.ignores_case:
         raise _no_filter(definition, "the name must have one spelling, so (?i) is not allowed")
     if "capture" not in kinds:
         raise _no_filter(definition, "the group must not be inside other brackets")

@@ -20,7 +20,7 @@ LONGEST_LINE = 1 << 20
 
 _SPACE = SPACE.encode()
 _NUMBER = re.compile(NUMBER.encode())
-_NOT_FINITE = r"(?<!\w)[+-]?(?i:nan|inf(?:inity)?)(?!\w)"
+_NOT_FINITE = r"[+-]?\b(?i:nan|inf(?:inity)?)\b"
 _STEP_NEEDLE = STEP.encode() + b"="
 _STEP = re.compile(rb"%b(?<![^%b]%b)([0-9]{1,18})(?![^%b])" % (_STEP_NEEDLE, _SPACE, _STEP_NEEDLE, _SPACE))
 
@@ -193,9 +193,9 @@ class DefinitionScanner:
         found = []
         for begin, line in self._lines(block):
             text = line.decode("utf-8", "surrogateescape")
-            for match in [*self._pattern.finditer(text)] or self._diverged.finditer(text):
-                offset = begin + len(text[: match.start()].encode("utf-8", "surrogateescape"))
-                value = (match[1] or "").strip(_TRIMMED + "\t\n\f\r ")
+            for match in [*self._pattern.matches(text)] or self._diverged.matches(text):
+                offset = begin + len(text[: match.span()[0]].encode("utf-8", "surrogateescape"))
+                value = match.group(1).strip(_TRIMMED + "\t\n\f\r ")
                 found.append((offset, value.encode("utf-8", "surrogateescape")))
         return found
 

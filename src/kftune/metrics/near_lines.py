@@ -17,6 +17,7 @@ from kftune.metrics.line import METRIC_FORMAT, NUMBER
 _MOST_LINES = 500
 _MOST_REASONS = 5
 _LONGEST_SHOWN = 160
+_LONGEST_READ = 1000
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _NO_NUMBER = re.compile(r"([=:>|]\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
@@ -81,7 +82,8 @@ def explained(name: str, lines: Iterable[bytes], reason: Callable[[str], tuple[s
     """
     loose = loosely(name)
     texts = enumerate((line.decode("utf-8", "surrogateescape") for line in lines), 1)
-    candidates = ((number, text) for number, text in texts if loose.search(_COLOUR.sub("", text)))
+    plain = ((number, text, loose.search(_COLOUR.sub("", text))) for number, text in texts)
+    candidates = ((number, _around(text, found.start())) for number, text, found in plain if found)
     reasons: set[str] = set()
     for number, text in itertools.islice(candidates, _MOST_LINES):
         found = reason(text)
@@ -90,6 +92,11 @@ def explained(name: str, lines: Iterable[bytes], reason: Callable[[str], tuple[s
             yield NearLine(number, text.strip()[:_LONGEST_SHOWN], *found)
             if len(reasons) == _MOST_REASONS:
                 return
+
+
+def _around(text: str, place: int) -> str:
+    """Returns the part of a long line in which a name is: each way to change it reads all of it."""
+    return text if len(text) <= _LONGEST_READ else text[max(0, place - _LONGEST_READ // 4) :][:_LONGEST_READ]
 
 
 def _reason(name: str, text: str, reader: LineReader) -> tuple[str, str] | None:

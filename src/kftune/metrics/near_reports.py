@@ -44,7 +44,7 @@ def _unmatched(
     if _value(definition.name, text, regex) is None:
         return None
     found = definition.pattern.search(text)
-    why = "does not match it" if found is None else f"finds {found[1]!r}, which is not a number"
+    why = "does not match it" if found is None else f"finds {found.group(1)!r}, which is not a number"
     return f"the regex {definition.regex!r} {why}", advice(regex)
 
 

@@ -24,7 +24,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_COMPARISON = re.compile(r"\s*(?P<left>.+?)\s*(?P<operator>==|!=|<=|>=|<|>)\s*(?P<right>.+?)\s*")
+_OPERATOR = re.compile("==|!=|<=|>=|<|>")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _QUOTED = re.compile(r"'([A-Za-z0-9 ._/:+-]*)'|\"([A-Za-z0-9 ._/:+-]*)\"")
@@ -91,14 +91,16 @@ def read_condition(value: object) -> Condition:
     """
     if isinstance(value, Condition):
         return _checked(value)
-    found = _COMPARISON.fullmatch(value) if isinstance(value, str) else None
-    # The pattern reads =< and <> as < with something left over.
-    if found is None or found["left"].endswith(("=", "!")) or found["right"].startswith(("=", ">", "<")):
+    text = value.strip() if isinstance(value, str) else ""
+    found = _OPERATOR.search(text, 1)
+    left, right = (text[: found.start()].rstrip(), text[found.end() :].lstrip()) if found else ("", "")
+    # =< and <> are read as < with something left over.
+    if found is None or not right or left.endswith(("=", "!")) or right.startswith(("=", ">", "<")):
         raise PartError(
             f"when is one comparison with ==, !=, <, <=, > or >=, for example "
             f"${{steps.evaluate.outputs.val_loss}} < 0.5, but got {value!r}"
         )
-    return _checked(Condition(_side(found["left"]), found["operator"], _side(found["right"])))  # type: ignore[arg-type]
+    return _checked(Condition(_side(left), found[0], _side(right)))  # type: ignore[arg-type]
 
 
 def _checked(condition: Condition) -> Condition:

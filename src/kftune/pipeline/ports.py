@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from kftune import json_input
 from kftune.errors import suggestion
 from kftune.hparams import Hparams
 from kftune.pipeline.names import PortName
@@ -114,7 +116,7 @@ def read_items(text: str) -> Any:
     Args:
         text: JSON.
     """
-    return json.loads(text, parse_int=_written(_WrittenInt), parse_float=_written(_WrittenFloat))
+    return json_input.loads(text, parse_int=_written(_WrittenInt), parse_float=_written(_WrittenFloat))
 
 
 def float_as_written(value: float, text: str) -> float:
@@ -160,10 +162,13 @@ def typed_value(value: Any, wanted: str) -> Any:
         PartError: The value is of another type.
     """
     if wanted == "float" and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise PartError(f"must be at most {sys.float_info.max}, but has {len(str(value))} digits") from None
     given = type_of(value)
     if given != wanted:
-        raise PartError(f"must be of type {wanted}, but {value!r} is of type {given}")
+        raise PartError(f"must be of type {wanted}, but {value!r:.80} is of type {given}")
     if given == "float" and not math.isfinite(value):
         raise PartError(f"must be a finite number, but got {value!r}")
     return [*value] if isinstance(value, tuple) else value

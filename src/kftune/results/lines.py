@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 from kftune.errors import StoreError
 from kftune.results.tables import CHECKED, to_json
+
+T = TypeVar("T")
 
 _LINE = re.compile(rb'\{"crc32":"([0-9a-f]{8})","(study|trial)":(.*)\}')
 # The columns that have JSON.
@@ -24,6 +27,29 @@ _JSON = ("assignment", "point", "metrics", "settings", "retried")
 _PLAIN = tuple(name for name in CHECKED if name not in _JSON)
 _plain_of, _json_of = (itemgetter(*map(CHECKED.index, names)) for names in (_PLAIN, _JSON))
 _TAIL = 1 << 16
+
+
+class Hold(Protocol):
+    """Does something as soon as the machine lets it."""
+
+    def __call__(self, what: str, action: Callable[[], T], /) -> T:
+        """Returns what the action returns.
+
+        Args:
+            what: What cannot be done meanwhile.
+            action: It.
+        """
+        ...
+
+
+def at_once(what: str, action: Callable[[], T]) -> T:
+    """Does something without waiting.
+
+    Args:
+        what: What cannot be done, if it fails.
+        action: It.
+    """
+    return action()
 
 
 class Lines(NamedTuple):
@@ -46,12 +72,16 @@ class LineFile:
     Args:
         path: It; created when missing.
 
+    Attributes:
+        hold: Writes as soon as the machine lets it.
+
     Raises:
         StoreError: It cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.hold: Hold = at_once
         try:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
@@ -91,12 +121,12 @@ class LineFile:
         os.close(self._file)
 
     def _write(self, line: bytes) -> None:
+        done = 0
         try:
-            written = os.write(self._file, line)
+            while done < len(line):
+                done += self.hold("the results cannot be written", partial(os.write, self._file, line[done:]))
         except OSError as error:
             raise self._error(error) from error
-        if written != len(line):
-            raise self._error(OSError(0, "it takes no more"))
 
     def _error(self, error: OSError) -> StoreError:
         return StoreError(

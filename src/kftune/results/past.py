@@ -1,7 +1,7 @@
 """What a study takes over from past trials: the best points to try first, and results for an algorithm that learns.
 
-A past trial has all values that it ran with: those that were searched, those that were fixed, and the defaults of its
-class. So a hyperparameter that is searched now may have been fixed then.
+A past trial has all values that it ran with: searched values, fixed values, and the defaults of its class. So a
+hyperparameter that is searched now may have been fixed then.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Read(NamedTuple):
 
 
 def hints_of(study: Study, name: str | None) -> Hints:
-    """Returns what a study says of past trials whose file does not.
+    """Returns what a study says of past trials, where their file does not.
 
     Args:
         study: The study.
@@ -128,12 +128,8 @@ class _Source:
     def __init__(self, study: Study, trials: Trials) -> None:
         self._study, self._trials = study, trials
         self._names = [objective.metric for objective in study.objectives]
-        theirs = {objective.name: objective.direction for objective in trials.meta.objectives}
-        self._turned = [
-            each.metric for each in study.objectives if theirs.get(each.metric, each.direction) != each.direction
-        ]
         self._scored = [trial for trial in trials.trials() if trial.state in SCORED]
-        self._scores = {} if self._turned else {trial.number: self._score(trial) for trial in self._scored}
+        self._scores = {trial.number: self._score(trial) for trial in self._scored}
         self._has_scores = any(score is not None for score in self._scores.values())
 
     def read(self) -> list[_Read]:
@@ -142,10 +138,7 @@ class _Source:
 
     def notes(self) -> Iterator[str]:
         """Yields why results are not taken over."""
-        if self._turned:
-            turned = " and ".join(self._turned)
-            yield f"{turned} had another direction in {self._trials.place}, so no result is taken over"
-        elif self._scored and not self._has_scores:
+        if self._scored and not self._has_scores:
             yield (
                 f"no trial of {self._trials.place} has a value of {' and '.join(self._names)}, so its own objective "
                 f"{self._trials.meta.objective.name} says which points are best, and no result is taken over"
@@ -169,7 +162,7 @@ class _Source:
         return tuple(found)
 
     def _best_first(self) -> list[Trial]:
-        """Returns the trials in the order of the present objectives, those of the Pareto set first, or of their own."""
+        """Returns the trials in the order of the present objectives, the Pareto set first, or of their own."""
         if not self._has_scores:
             return ranked(self._trials)
         front: Front[int] = Front([objective.direction for objective in self._study.objectives])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from kftune import json_input
 from kftune.errors import StoreError, UnknownNameError, near_files
 from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
@@ -103,7 +104,11 @@ class Results(Trials):
         try:
             self.meta = self._meta()
             if self._is_checked and last is not None and is_behind(self._connection, last):
-                raise damaged(folder, f"it has lost the end of {self.name_of(last[0])}, which {folder.lines.name} has")
+                name = self.name_of(last[0])
+                raise damaged(
+                    folder,
+                    f"it has lost the end of {name}, which {folder.lines.name} has and the next run takes from there",
+                )
             self._folder = RunFolder(folder.path, self.meta.trial_names)
         except BaseException:
             self._connection.close()
@@ -216,7 +221,7 @@ class Results(Trials):
 
     def targets(self) -> list[TargetResult]:
         """Returns the targets of the study, as the last run that ended has left them."""
-        return [TargetResult(**target) for target in json.loads(self._stored("targets") or "[]")]
+        return [TargetResult(**target) for target in json_input.loads(self._stored("targets") or "[]")]
 
     def writer(self) -> str | None:
         """Returns the number of the process that writes these results now, as text; None if no run goes on.
@@ -266,7 +271,7 @@ class Results(Trials):
 
 
 def _connect(folder: RunFolder) -> sqlite3.Connection:
-    address = f"file:{quote(str(folder.database.resolve()))}?mode=ro"
+    address = f"file:{quote(os.fsencode(folder.database.resolve()))}?mode=ro"
     try:
         return _opened(address)
     except sqlite3.OperationalError:

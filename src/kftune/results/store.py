@@ -11,8 +11,9 @@ from typing import Self
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
 from kftune.results import curves
+from kftune.results.boot import boot_id
 from kftune.results.layout import ASIDE, RunFolder
-from kftune.results.lines import LineFile, Lines, leave_copy
+from kftune.results.lines import Hold, LineFile, Lines, at_once, leave_copy
 from kftune.results.lines import read as read_lines
 from kftune.results.lock import take_lock
 from kftune.results.opening import insert, is_behind, open_for_writing
@@ -22,6 +23,7 @@ from kftune.results.tables import (
     CHECKED,
     FORMAT,
     damaged,
+    full_disk_as_os_error,
     meta_from_text,
     meta_of,
     meta_to_text,
@@ -41,6 +43,7 @@ from kftune.results.tables import (
 _Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 """SQL, and its values."""
 
+_SHOWN = 3
 _NO_CURVES: Mapping[str, Curve] = {}
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _SELECT = select(FORMAT)
@@ -67,6 +70,8 @@ _END = (
     + setting(**{name: f":{name}" for name in TrialEnd._fields}, pid="NULL", pid_started="NULL")
     + f" WHERE number = :number AND state NOT IN ({_FINISHED})"
 )
+# Numbers of processes of another start of the machine.
+_FORGET = f"UPDATE trials SET {setting(pid='NULL', pid_started='NULL')} WHERE pid IS NOT NULL"  # noqa: S608
 _CLEARED = {"metrics": "'{}'", "objective": "NULL", "exit_code": "NULL"}
 _AGAIN = (
     "UPDATE trials SET "  # noqa: S608
@@ -101,6 +106,7 @@ class Store:
     def __init__(self, folder: Path | RunFolder, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
         self._is_open = True
+        self._hold: Hold = at_once
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self.notes: list[str] = []
         self._left: Path | None = None
@@ -145,7 +151,10 @@ class Store:
         version = run("PRAGMA user_version").fetchone()[0]
         if version < FORMAT:
             update(self._connection, version, stored)
-        run(*set_meta(study=meta_to_text(meta)))
+        boot = boot_id()
+        if stored_in(self._connection, "boot") != boot:
+            run(_FORGET)
+        run(*set_meta(study=meta_to_text(meta), boot=boot))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
         self.active_before = float(stored_in(self._connection, "active_seconds") or 0)
@@ -168,9 +177,10 @@ class Store:
             found = Lines(None, {}, 0)
         lost = [row for row in found.rows.values() if is_behind(self._connection, row)]
         if lost:
-            names = ", ".join(self.name(row[0]) for row in lost)
+            names = ", ".join(self.name(row[0]) for row in lost[:_SHOWN])
+            more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
             self.notes.append(
-                f"{self.folder.lines.name} has the end of {names}, which {self.folder.database.name} lost"
+                f"{self.folder.lines.name} has the end of {names}{more}, which {self.folder.database.name} lost"
             )
             insert(self._connection, lost)
         lines = LineFile(self.folder.lines)
@@ -178,9 +188,17 @@ class Store:
         if text != found.study:
             lines.study(text)
         for row in self._connection.execute(_ALL_FINISHED).fetchall():
-            if row[0] not in found.rows:
+            if row != found.rows.get(row[0]):
                 lines.trial(row)
         return lines
+
+    def wait_with(self, hold: Hold) -> None:
+        """Lets writing wait where the machine cannot write.
+
+        Args:
+            hold: Called with what cannot be done and an action; does it as soon as the machine lets it.
+        """
+        self._hold = self._lines.hold = hold
 
     @property
     def active_seconds(self) -> float:
@@ -345,8 +363,16 @@ class Store:
 
     def _commit(self, *statements: _Statement, to_disk: bool) -> None:
         """Runs statements as one transaction; with `to_disk` it and all earlier ones are synchronised."""
-        run = self._connection.execute
         with translated(self.folder):
+            try:
+                self._hold("the results cannot be written", lambda: self._write(statements, to_disk=to_disk))
+            except OSError as error:  # nobody has waited
+                raise error.__cause__ or error from None
+
+    def _write(self, statements: Sequence[_Statement], *, to_disk: bool) -> None:
+        """Does what `_commit` does; a full disk is an `OSError`."""
+        run = self._connection.execute
+        with full_disk_as_os_error():
             if to_disk != self._to_disk:
                 run(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
                 self._to_disk = to_disk

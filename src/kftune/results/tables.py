@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
 from kftune.results import checksums
@@ -38,6 +41,13 @@ def _added(after: int, until: int) -> dict[str, str]:
     """Returns the columns that formats add, with their types."""
     return {name: kind for number in range(after + 1, until + 1) for name, kind in _ADDED[number].items()}
 
+
+# Source: sqlite3.h; the lowest byte is the kind of an error.
+_OF_MACHINE = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
+}
 
 CURVES_SINCE = 3
 """The format since which there are curves."""
@@ -112,17 +122,17 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     if len(row) > len(CHECKED) and checksums.of_row(*row[: len(CHECKED)]) != row[len(CHECKED)]:
         raise DamagedError(f"trial {row[0]} is not as it was stored")
     for name in ("assignment", "point", "metrics"):
-        values[name] = json.loads(values[name])
+        values[name] = json_input.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
     origin, retried, stopped_by = meta.origin(), "{}", ""
     if row[len(_COLUMNS) :]:
         algorithm, settings, seed, code, revision, *later = row[len(_COLUMNS) :]
-        origin = Origin(algorithm, json.loads(settings), seed, code, revision)
+        origin = Origin(algorithm, json_input.loads(settings), seed, code, revision)
         retried, stopped_by = later[:2] or (retried, stopped_by)
     return Trial(
         name=meta.trial_name(values["number"]),
         origin=origin,
-        retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
+        retried=NOT_RETRIED if retried == "{}" else Retried(**json_input.loads(retried)),
         stopped_by=stopped_by,
         **values,
     )
@@ -265,7 +275,7 @@ def meta_of(connection: sqlite3.Connection) -> Meta | None:
 
 def meta_from_text(text: str) -> Meta:
     """Returns the study's record that `meta_to_text` has made a text."""
-    data = json.loads(text)
+    data = json_input.loads(text)
     data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
     data["more_objectives"] = tuple(Aim(*aim) for aim in data.get("more_objectives", ()))
     data["trial_names"] = tuple(data.get("trial_names", ()))
@@ -310,6 +320,22 @@ def reading(folder: RunFolder) -> Iterator[None]:
     except _DAMAGED as error:
         said = str(error) if isinstance(error, DamagedError) else f"a value cannot be read ({type(error).__name__})"
         raise damaged(folder, said) from error
+
+
+@contextmanager
+def full_disk_as_os_error() -> Iterator[None]:
+    """Gives SQLite's errors that a machine causes the form of the system's.
+
+    Raises:
+        OSError: The disk is full, or fails. Nothing of the transaction is in the file.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = _OF_MACHINE.get(error.sqlite_errorcode & 0xFF)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number)) from error
 
 
 @contextmanager

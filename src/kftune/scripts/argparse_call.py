@@ -21,7 +21,7 @@ _SWITCHES: dict[str, Switch] = {
     **dict.fromkeys(("store_const", "append_const", "count"), "other"),
 }
 # Texts that argparse puts into a help text; the class says its default itself.
-_WITHOUT_DEFAULT = re.compile(r"\s*[(\[]?\s*(?:default\s*[:=]?\s*)?%\([a-z]+\)[sdrif]\s*[)\]]?", re.I)
+_WITHOUT_DEFAULT = re.compile(r"(?<!\s)\s*+[(\[]?\s*+(?:default\s*+[:=]?\s*+)?%\([a-z]+\)[sdrif](?:\s*+[)\]])?", re.I)
 _LISTS = frozenset({"append", "extend"})
 _ANSWERS = frozenset({"help", "version"})
 _KINDS: dict[str, Kind] = {

@@ -22,6 +22,7 @@ _HIGHER = (
 _VALIDATION = frozenset({"val", "valid", "validation", "test", "eval", "dev", "best", "holdout"})
 # The words before a value: `val_loss=`, `Val loss: `, `'eval_loss': `, `val loss `.
 _NAMED = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_@/.\-]*(?: [A-Za-z][A-Za-z0-9_@/.\-]*)?)(?P<end>['\"]?\s*[=:]?\s*)\Z")
+_LONGEST_NAME = 300
 _HOLE = "\0"
 
 
@@ -91,7 +92,7 @@ def _stored_names(module: Module, node: ast.Call) -> Iterator[str]:
 
 def _metric(before: str, after: str, place: str) -> Printed | None:
     """Returns the metric with its value between two texts; None for other values."""
-    found = _NAMED.search(before)
+    found = _NAMED.search(before[-_LONGEST_NAME:])
     if found is None:
         return None
     words = found["name"].split(" ")
@@ -156,7 +157,7 @@ def _part(node: ast.expr) -> str:
 
 
 def _percent(text: str) -> str:
-    return re.sub(r"%(?:\([^)]*\))?[-+ 0#]*\d*(?:\.\d+)?[sdifgeEG]", _HOLE, text)
+    return re.sub(r"%(?:\([^()]*\))?[-+ 0#]*\d*(?:\.\d+)?[sdifgeEG]", _HOLE, text)
 
 
 def _holes(text: str) -> Iterator[tuple[str, str]]:

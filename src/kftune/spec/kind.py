@@ -32,7 +32,7 @@ RENDERED = {
 
 STUDY_KEYS = (
     *("name", "description", "hparams", "values", "search", "constraints", "objective", "objectives", "metrics"),
-    *("algorithm", "budget", "step", "stopping", "points", "start_from", "apply", "targets"),
+    *("algorithm", "budget", "step", "for_each", "stopping", "points", "start_from", "apply", "targets"),
 )
 PIPELINE_KEYS = (
     *("name", "description", "parameters", "defaults", "instances", "loops", "steps", "exit", "schedule", "parallel"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -62,7 +62,7 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, dict):
         what = f"{_with_article(file_type.name)} file"
-        message = f"{what} holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
+        message = f"{what} holds a mapping ({file_type.keys}, …), but this one holds {data!r:.80}"
         raise file_type.model.ERROR(message, str(path), 1, 1)
     folders = _folders_of(path)
     changed = {}
@@ -99,12 +99,27 @@ def _made(
     """Returns what values describe, or all that is wrong with them."""
     made: Loaded | None = None
     cause: ValidationError | None = None
-    found: list[InputProblem] = []
+    found = [InputProblem(path, "a text cannot hold the character NUL; remove it") for path in _with_nul(data)][:1]
+    if found:
+        return None, found, None
     try:
         made = file_type.model.model_validate(dict(data), context={"folders": tuple(folders)})
     except ValidationError as error:
         cause, found = error, findings(error, file_type.model, file_type.elsewhere(data, folders))
     return made, [*found, *file_type.further(data, folders)], cause
+
+
+def _with_nul(data: Any) -> Iterator[Keys]:
+    """Yields where a text, or a key, has the character NUL, which no argument, variable and path can have."""
+    waiting: list[tuple[Keys, Any]] = [((), data)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and "\0" in value:
+            yield path
+        elif isinstance(value, Mapping):
+            waiting += [((*path, key), part) for key, inner in value.items() for part in (inner, key)]
+        elif isinstance(value, (list, tuple)):
+            waiting += [((*path, str(index)), inner) for index, inner in enumerate(value)]
 
 
 def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Loaded:

@@ -11,23 +11,25 @@ from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema
 from kftune.errors import UnknownNameError, YamlError
 from kftune.spec.beside import find_file
 from kftune.spec.part import Part, PartError, located
-from kftune.spec.quantities import Count, Seconds
+from kftune.spec.quantities import NO_BOOL, Seconds
 from kftune.study.entities import Entity, entities_of
 from kftune.study.objective import CostLimitField
+
+_Number = Annotated[int, Field(ge=1), NO_BOOL]
 
 
 class SharedBudget(Part):
     """The limits of all entities together. What one entity may have is the budget of the study."""
 
-    max_trials: Count | None = Field(None, ge=1)
+    max_trials: _Number | None = None
     """Trials of all entities together; default: as many as each of them may have."""
-    parallel: Count | None = Field(None, ge=1)
+    parallel: _Number | None = None
     """Trials of all entities at the same time; default: budget.parallel."""
     wall_clock: Seconds | None = None
     """Longest duration of all of them together, over all runs, on this machine."""
     max_cost: CostLimitField | None = None
     """What the trials of all entities may cost together, over all runs, on this machine. A number is the limit."""
-    max_failed: Count | None = Field(None, ge=1)
+    max_failed: _Number | None = None
     """The run ends when this many trials of all entities have failed; default: no such limit."""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from kftune import json_input
 from kftune.errors import HparamsError
 
 _SUMMARY = ("epochs", "best", "history", "versions")
@@ -26,7 +26,7 @@ def read_json(path: Path) -> dict[str, Any]:
         HparamsError: The file is missing, or contains something else.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_input.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise missing(path) from error
     except ValueError as error:

@@ -33,6 +33,8 @@ from kftune.yaml_text.problems import InvalidYamlError, not_utf8, reported
 
 # The most values that aliases may add to one document: anchors in a study add dozens, a "billion laughs" 10**9.
 _MOST_COPIES = 100_000
+_MOST_COPIED = 5_000_000
+"""The most characters that aliases may add: a long text may have few aliases, and is written out at each of them."""
 
 # Each level takes one or two frames of Python, which allows 1000.
 _MOST_LEVELS = 200
@@ -71,7 +73,8 @@ def load(text: str, *, file: str = "<text>") -> object:
 
     Raises:
         YamlError: The text is not YAML, or has a second document, a duplicate key, a tag outside of the core schema,
-            an alias without an anchor, aliases that expand to more than 100 000 values, or more than 200 levels.
+            an alias without an anchor, aliases that expand to more than 100 000 values or 5 million characters, or more
+            than 200 levels.
     """
     documents = _documents(text, file)
     first = next(documents, None)
@@ -134,6 +137,7 @@ class _DocumentReader:
         self._file = file
         self._anchors: dict[str, object] = {}
         self._copies = 0
+        self._copied_size = 0
 
     def node(self, event: Any, level: int) -> object:
         kind = type(event)
@@ -221,13 +225,22 @@ class _DocumentReader:
         self._copies += 1
         if self._copies > _MOST_COPIES:
             raise self._wrong(f"the aliases expand to more than {_MOST_COPIES:,} values; use fewer", event)
+        if isinstance(value, str):
+            self._grow(len(value), event)
         if not isinstance(value, (dict, list)):
             return value
+        if isinstance(value, dict):
+            self._grow(sum(len(key) for key in value if isinstance(key, str)), event)
         if level >= _MOST_LEVELS:
             raise self._too_deep(event)
         if isinstance(value, list):
             return [self._copied(item, event, level + 1) for item in value]
         return {key: self._copied(item, event, level + 1) for key, item in value.items()}
+
+    def _grow(self, size: int, event: Any) -> None:
+        self._copied_size += size
+        if self._copied_size > _MOST_COPIED:
+            raise self._wrong(f"the aliases expand to more than {_MOST_COPIED:,} characters; use fewer", event)
 
     def _check_tag(self, start: Any, core: str) -> None:
         if start.tag is not None and start.tag not in ("!", _CORE_TAG + core):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from container_engine import IMAGE, containers_of, needed_engine
@@ -28,7 +29,7 @@ def test_containers_of_each_entity_see_their_own_data_and_a_kill_leaves_none_beh
     engine = needed_engine()
     for name in "ab":
         (tmp_path / f"{name}.txt").write_text(f"of {name}\n")
-    arguments = {
+    arguments: dict[str, Any] = {
         "entities": {"items": ["a", "b"], "budget": {"parallel": 2}},
         "trials": 1,
         "script": 'cat "$KFTUNE_DATA"; sleep 2; echo loss=0.5',

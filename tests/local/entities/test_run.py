@@ -147,6 +147,25 @@ def test_a_goal_ends_an_entity_and_its_places_go_to_others(tmp_path):
     assert counts(tmp_path / "runs") == {"a": {"Succeeded": 1}, "b": {"Succeeded": 4}}
 
 
+def test_what_a_goal_stops_leaves_its_place_to_others(tmp_path):
+    script = (
+        'case "$0" in a) [ -e "$FLAG" ] && sleep 20; touch "$FLAG"; sleep 0.3; echo loss=0.1;; *) echo loss=0.9;; esac'
+    )
+    each = {"items": ["a", "b"], "budget": {"max_trials": 4, "parallel": 3}}
+    a_study = many(
+        each,
+        trials=3,
+        script=script,
+        objective={"goal": 0.5},
+        budget={"parallel": 2},
+        step={"env": {"FLAG": str(tmp_path / "flag")}},
+    )
+    for _ in range(2):
+        outcome, _ = run(a_study, tmp_path / "runs")
+        assert counts(tmp_path / "runs") == {"a": {"Killed": 1, "Succeeded": 1}, "b": {"Succeeded": 3}}
+        assert outcome.reason == "Completed"
+
+
 def test_few_files_are_open_however_many_entities_there_are(tmp_path, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     monkeypatch.setattr(scheduler, "_OTHER_FILES", 1_000_000)  # so few as are kept open at the least
@@ -269,6 +288,7 @@ def test_one_run_at_a_time_writes(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "runs" / "lock")], stdout=subprocess.PIPE
     ) as holder:
+        assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(StoreError, match="only one run at a time"):
             run(many("ab", trials=1), tmp_path / "runs")

@@ -95,4 +95,4 @@ def test_an_error_leaves_no_process_behind(tmp_path):
     both = [told("import time; time.sleep(60)", tmp_path / f"{number}.txt") for number in range(2)]
     with pytest.raises(RuntimeError):
         break_off(listener, both)
-    assert not any(is_alive(each.process.pid) for each in both)
+    assert not any(is_alive(each.process.pid or 0) for each in both)

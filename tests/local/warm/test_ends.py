@@ -56,6 +56,7 @@ def start_run(tmp_path: Path, source: str, trials: int = 4, waits: bool = True, 
 
 
 def children(pid: int) -> list[int]:
+    """The children of a process: of a run also the guard, which started first."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
@@ -114,7 +115,7 @@ def test_an_interrupted_run_stops_its_trials_and_leaves_nothing(tmp_path, number
     runner = start_run(tmp_path, SECOND_SLEEPS + "time.sleep(60)\n")
     wait_until(lambda: second_runs(tmp_path))
     pids = [pid_of_running(tmp_path), *children(runner.pid)]
-    assert len(pids) == 2
+    assert len(pids) == 3
     runner.send_signal(number)
     assert runner.wait(20) == 130
     assert not any(map(is_alive, pids))
@@ -122,10 +123,12 @@ def test_an_interrupted_run_stops_its_trials_and_leaves_nothing(tmp_path, number
 
 
 def test_what_a_killed_run_left_is_gone_before_the_next_one(tmp_path):
-    code = SECOND_SLEEPS + "if not os.path.exists('quick'): time.sleep(60)\n"
+    # It outlives the guard's request.
+    code = SECOND_SLEEPS + "import signal\nsignal.signal(15, signal.SIG_IGN)\n"
+    code += "if not os.path.exists('quick'): time.sleep(60)\n"
     runner = start_run(tmp_path, code)
     wait_until(lambda: second_runs(tmp_path))
-    pid, (worker,) = pid_of_running(tmp_path), children(runner.pid)
+    pid, (worker, _) = pid_of_running(tmp_path), sorted(children(runner.pid), reverse=True)
     runner.kill()
     runner.wait()
     wait_until(lambda: not is_alive(worker))
@@ -144,9 +147,9 @@ def test_a_trial_that_the_store_does_not_know_yet_is_found_by_its_environment(tm
     runner = start_run(tmp_path, code)
     wait_until(lambda: second_runs(tmp_path))
     pid = pid_of_running(tmp_path)
+    assert f"KFTUNE_OUTPUT_DIR={tmp_path}/runs/trials/".encode() in Path(f"/proc/{pid}/environ").read_bytes()
     runner.kill()
     runner.wait()
-    assert f"KFTUNE_OUTPUT_DIR={tmp_path}/runs/trials/".encode() in Path(f"/proc/{pid}/environ").read_bytes()
     (tmp_path / "quick").touch()
     # As after a kill before the trial was stored: no number leads to the process.
     change(tmp_path / "runs", "UPDATE trials SET pid = NULL")
@@ -223,7 +226,7 @@ def test_a_worker_whose_run_ends_while_it_imports_never_runs_the_module(tmp_path
     runner = start_run(tmp_path, source, waits=False)
     wait_until(lambda: (tmp_path / "imports").exists() and (tmp_path / "ran").exists())
     pids = children(runner.pid)
-    assert len(pids) == 2
+    assert len(pids) == 3
     runner.send_signal(number)
     runner.wait()
     wait_until(lambda: not any(map(is_alive, pids)))

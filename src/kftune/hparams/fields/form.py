@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 
+from kftune import json_input
 from kftune.errors import HparamsError
 
 Form = Literal["text", "text or null", "scalar", "scalar or null", "json"]
@@ -130,7 +131,7 @@ def parse_json(name: str, text: str) -> Any:
         HparamsError: The text is not JSON.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json_input.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
         raise HparamsError(f"{name}: the value must be JSON, for example [1, 2] or null, but got {text!r}") from error
 

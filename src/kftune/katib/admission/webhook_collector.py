@@ -19,7 +19,6 @@ _FILE = (*_SOURCE, "fileSystemPath")
 _FILTER = (*_SOURCE, "filter")
 
 _CONFIGURED = frozenset({"StdOut", "TensorFlowEvent", "File", "PrometheusMetric"})
-_TWO_BRACKETS = re.compile(r".*\(.*\).*\(.*\).*")
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 
@@ -103,5 +102,15 @@ def _filter_reasons(formats: list[str]) -> Iterator[Reason]:
         except GoRegexError as error:
             yield invalid((*path, index), f"invalid filter: {error}", field=".".join(path))
             continue
-        if not _TWO_BRACKETS.search(regex):
+        if not any(map(_has_two_brackets, regex.split("\n"))):
             yield invalid((*path, index), "two top subexpressions are required", field=".".join(path))
+
+
+def _has_two_brackets(line: str) -> bool:
+    r"""Whether `.*\(.*\).*\(.*\).*` matches a line."""
+    place = 0
+    for sign in "()()":
+        place = line.find(sign, place) + 1
+        if not place:
+            return False
+    return True

@@ -15,7 +15,14 @@ from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.go.text import json_text, parameters_text, trial_parameters_text
 from kftune.katib.go.unstructured import object_of
-from kftune.katib.trial.substitution import META, META_INDEXED, SubstitutionError, config_map_text, placeholder
+from kftune.katib.trial.substitution import (
+    SubstitutionError,
+    config_map_text,
+    indexed_key,
+    meta_key,
+    placeholder,
+    up_to_last,
+)
 
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")
@@ -25,11 +32,11 @@ _META_KEYS = frozenset({"Name", "Namespace", "Kind", "APIVersion", "Annotations"
 
 def is_meta_reference(reference: str) -> bool:
     """Whether a reference names a field of the trial's own object, such as `${trialSpec.Name}`."""
-    found = META.search(reference)
-    if found is None:
+    key = meta_key(reference)
+    if key is None:
         return False
-    indexed = META_INDEXED.search(found[1])
-    return found[1] in _META_KEYS or (indexed is not None and indexed[1] in _META_KEYS)
+    indexed = indexed_key(key)
+    return key in _META_KEYS or (indexed is not None and indexed[0] in _META_KEYS)
 
 
 def template_reasons(spec: Mapping[str, Any], cluster: Cluster) -> list[Reason]:
@@ -131,7 +138,8 @@ def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
     """Checks the object that the text gives."""
     inline = template.get("trialSpec") is not None
     path = _SOURCE if inline else (*_TEMPLATE, "configMap")
-    left = _PLACEHOLDER.findall(text) if "${trialParameters." in text else []
+    lines = up_to_last("}", text) if "${trialParameters." in text else ()
+    left = [found for line in lines for found in _PLACEHOLDER.findall(line)]
     if left:
         shown = trial_parameters_text(template["trialParameters"])
         detail = f"parameters: [{' '.join(left)}] in spec.trialTemplate not found in spec.trialParameters: {shown}"

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+from kftune import json_input
 from kftune.domains import (
     Choice,
     Conditional,
@@ -40,7 +41,7 @@ from kftune.katib.engines.sampling import SearchedParameter
 from kftune.katib.go.numbers import python_float, python_int
 
 _SURROGATE = re.compile(
-    rf"{PREFIX}(?P<mode>quantile|millionth|index):(?P<spec>[^:\s'\"\\]+):\$\{{trialParameters\.(?P<name>[^}}]+)\}}"
+    rf"{PREFIX}(?P<mode>quantile|millionth|index):(?P<spec>[^:\s'\"\\]+):\$\{{trialParameters\.(?P<name>[^{{}}]+)\}}"
 )
 # With at most so many points, a millionth still identifies each of them.
 _MOST_POINTS = 10_000
@@ -121,7 +122,7 @@ def _encoded_parameters(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[st
         if reference is None:
             continue
         try:
-            domain = domain_from_spec(json.loads(unquote(match["spec"], errors="strict")))
+            domain = domain_from_spec(json_input.loads(unquote(match["spec"], errors="strict")))
         except (KftuneError, ValueError):  # the program explains that better
             continue
         yield reference, (match["mode"], domain)

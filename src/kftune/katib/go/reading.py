@@ -31,6 +31,8 @@ from kftune.yaml_text.problems import reported
 
 # The most values of one document with its aliases expanded; beyond that Go limits aliases too.
 _MOST_COPIES = 400_000
+_MOST_COPIED = 5_000_000
+"""The most characters that aliases may add: the API server takes no object of this size."""
 
 # libyaml does not know Go's escape \'; each occurrence costs another read of the text.
 _MOST_QUOTES = 100
@@ -149,8 +151,10 @@ class _Reader:
     def __init__(self, next_event: Any, repeated: list[Repeated] | None) -> None:
         self._next = next_event
         self._repeated = repeated
-        self._anchors: dict[str, tuple[object, int]] = {}
+        self._anchors: dict[str, tuple[object, int, int]] = {}
         self._count = 0
+        self._size = 0
+        self._copied = 0
         self._open: list[str] = []
 
     def node(self, event: Any, level: int) -> object:
@@ -159,6 +163,7 @@ class _Reader:
         anchor = event.anchor
         value: object
         if kind is ScalarEvent:
+            self._size += len(event.value)
             if event.tag is not None:
                 value = _tagged(event)
             elif event.implicit[0]:
@@ -168,18 +173,18 @@ class _Reader:
             else:
                 value = event.value
             if anchor is not None:
-                self._anchors[anchor] = (value, 1)
+                self._anchors[anchor] = (value, 1, len(event.value))
             return value
         if kind is AliasEvent:
             return self._alias(event)
         if level >= _MOST_LEVELS:
             raise _wrong(f"more than {_MOST_LEVELS} nested levels; make it flatter", event)
-        before = self._count
+        before, size = self._count, self._size
         if anchor is not None:
             self._anchors.pop(anchor, None)
         value = self._mapping(level + 1) if kind is MappingStartEvent else self._sequence(level + 1)
         if anchor is not None:
-            self._anchors[anchor] = (value, self._count - before + 1)
+            self._anchors[anchor] = (value, self._count - before + 1, self._size - size)
         return value
 
     def _sequence(self, level: int) -> list[object]:
@@ -195,6 +200,7 @@ class _Reader:
         while type(event := next_event()) is not MappingEndEvent:
             if type(event) is ScalarEvent and event.anchor is None and event.tag is None:
                 text = event.value
+                self._size += len(text)
                 if not event.implicit[0]:
                     key = text
                 elif text == "<<":
@@ -228,6 +234,10 @@ class _Reader:
         self._count += found[1]
         if self._count > _MOST_COPIES:
             raise _wrong(f"the aliases grow past {_MOST_COPIES:,} values; write fewer", event)
+        self._size += found[2]
+        self._copied += found[2]
+        if self._copied > _MOST_COPIED:
+            raise _wrong(f"the aliases grow past {_MOST_COPIED:,} characters; write fewer", event)
         return found[0]
 
 

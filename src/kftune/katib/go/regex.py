@@ -1,22 +1,20 @@
-"""Go's regexps: checks whether Go compiles one, with Go's message, and finds what Go finds.
+"""Go's regexps: checks whether Go compiles one, with Go's message, and takes it apart.
 
-One pass over a regex rejects what Go rejects and translates the rest for Python's `re`: Go's classes become code
-points, its anchors and flags are spelled out. Both engines return the leftmost match and, as Perl, its first
-alternative.
+One pass over a regex rejects what Go rejects. The rest becomes a list of operations in postfix order, in which classes
+are code points and flags are gone; `regex_search` runs them.
 
-Source: Go, regexp/syntax/parse.go with the flags of `regexp.Compile` (Perl), regexp/regexp.go (allMatches).
+Source: Go, regexp/syntax/parse.go with the flags of `regexp.Compile` (Perl).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
-from kftune.errors import MetricError
 from kftune.katib.go import regex_classes as classes
 from kftune.katib.go.regex_classes import Ranges
+from kftune.katib.go.regex_operations import Operation, chars, joined, size
 
 _MOST_REPEATS = 1000
 _MOST_NESTED = 1000
@@ -27,8 +25,11 @@ _POSIX = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEX = re.compile(r"x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2}))")
 _CONTROLS = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
-_WORD_EDGE = r"(?a:\b)"
-_EDGES = {"A": r"\A", "b": _WORD_EDGE, "B": f"(?!{_WORD_EDGE})", "z": r"\Z"}
+_EDGES = frozenset("AbBz")
+_REPEATS = {"*": (0, -1), "+": (1, -1), "?": (0, 1)}
+_ALL: Ranges = ((0, classes.LAST),)
+_NO_NEWLINE: Ranges = ((0, 9), (11, classes.LAST))
+_MOST_INSTRUCTIONS = (128 << 20) // 40
 
 
 class GoRegexError(ValueError):
@@ -63,6 +64,15 @@ def tokens(regex: str) -> Iterator[Token]:
     return _Parser(regex).tokens()
 
 
+def operations(regex: str) -> list[Operation]:
+    """Returns what a regex does, in postfix order.
+
+    Raises:
+        GoRegexError: Go does not compile it.
+    """
+    return _Parser(regex).parse()
+
+
 def check(regex: str) -> int:
     """Returns the number of capturing groups of a regex.
 
@@ -74,57 +84,16 @@ def check(regex: str) -> int:
     return parser.groups
 
 
-class GoRegex:
-    """A regex that finds what Go's `regexp` finds.
-
-    Go's time is linear in the text; Python's can grow much faster for nested repetitions.
-
-    Args:
-        regex: The regex.
-
-    Raises:
-        GoRegexError: Go does not compile it.
-        MetricError: Go compiles it, but Python cannot: hundreds of groups are nested.
-    """
-
-    def __init__(self, regex: str) -> None:
-        written = _Parser(regex).parse()
-        try:
-            self._pattern = re.compile(written)
-        except RecursionError:
-            message = f"the regex nests more groups than Python can run: {regex[:40]!r}; make it flatter"
-            raise MetricError(message) from None
-
-    def find_all(self, text: str) -> Iterator[tuple[str, ...]]:
-        """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty."""
-        for found in self.matches(text):
-            yield (found[0], *(group or "" for group in found.groups()))
-
-    def matches(self, text: str) -> Iterator[re.Match[str]]:
-        """Yields all matches in a text, which is decoded as UTF-8 with `surrogateescape` to keep other bytes."""
-        start, last_end = 0, -1
-        while start <= len(text) and (found := self._pattern.search(text, start)) is not None:
-            empty = found.end() == start
-            if not (empty and found.start() == last_end):
-                yield found
-            last_end = found.end()
-            start = start + 1 if empty else last_end
-
-
-@cache
-def compiled(regex: str) -> GoRegex:
-    """Returns the regex, compiled once."""
-    return GoRegex(regex)
-
-
 class _Group(NamedTuple):
     most: int
     flags: frozenset[str]
-    start: int
+    number: int
+    """0 if it captures nothing."""
+    branches: list[list[list[Operation]]]
 
 
 class _Parser:
-    """Reads a regex once and translates it for Python."""
+    """Reads a regex once."""
 
     def __init__(self, regex: str) -> None:
         self._regex = regex
@@ -134,15 +103,18 @@ class _Parser:
         self._last: int | None = None  # repeats of the last piece; None if there is none to repeat
         self._last_repeat = -1  # start of a repetition that was just read; -1 otherwise
         self._flags: frozenset[str] = frozenset()
-        self._written: list[str] = []
+        self._branches: list[list[list[Operation]]] = [[]]  # the pieces of each alternative of the innermost open group
         self._text = ""  # the plain text of the current token
         self.groups = 0
 
-    def parse(self) -> str:
-        """Returns the regex for Python."""
+    def parse(self) -> list[Operation]:
+        """Returns the operations of the regex."""
         for _ in self.tokens():
             pass
-        return "".join(self._written)
+        found = joined(self._branches)
+        if size(found) > _MOST_INSTRUCTIONS:
+            raise GoRegexError("expression too large", self._regex)
+        return found
 
     def tokens(self) -> Iterator[Token]:
         """Reads the regex and yields its parts."""
@@ -156,41 +128,39 @@ class _Parser:
                 self._close()
             elif char == "|":
                 self._at += 1
-                self._written.append("|")
+                self._branches.append([])
                 self._last, self._last_repeat = None, -1
             elif char == "[":
                 self._class()
             elif char in "*+?":
-                self._repeat(1, self._at + 1, char)
+                self._repeat(1, self._at + 1, _REPEATS[char])
             elif char == "{" and (found := _REPEAT.match(regex, self._at)):
                 self._counted(found)
             elif char == "\\":
                 self._escape()
             else:
                 self._at += 1
-                self._piece(self._plain(char))
+                self._piece(*self._plain(char))
             yield Token(start, self._at, len(self._outer), self._text)
         if self._outer:
             raise GoRegexError("missing closing )", regex)
 
-    def _plain(self, char: str) -> str:
+    def _plain(self, char: str) -> list[Operation]:
         if char == ".":
-            return r"[\s\S]" if "s" in self._flags else r"[^\n]"
+            return [chars(_ALL if "s" in self._flags else _NO_NEWLINE)]
         if char == "^":
-            return "(?m:^)" if "m" in self._flags else r"\A"
+            return [Operation("edge", edge="^" if "m" in self._flags else "A")]
         if char == "$":
-            return "(?m:$)" if "m" in self._flags else r"\Z"
-        return self._literal(char)
+            return [Operation("edge", edge="$" if "m" in self._flags else "z")]
+        return [self._literal(char)]
 
-    def _literal(self, char: str) -> str:
+    def _literal(self, char: str) -> Operation:
         self._text += char
         single = ((ord(char), ord(char)),)
-        if "i" in self._flags:
-            return classes.text_of(classes.folded(single))
-        return re.escape(char) if char != "\ufffd" else classes.text_of(single)
+        return chars(classes.folded(single) if "i" in self._flags else single)
 
-    def _piece(self, text: str, repeats: int = 1) -> None:
-        self._written.append(text)
+    def _piece(self, *made: Operation, repeats: int = 1) -> None:
+        self._branches[-1].append([*made])
         self._last = repeats
         self._last_repeat = -1
 
@@ -201,11 +171,12 @@ class _Parser:
             opening, self._at = "(", start + 1
         elif not (opening := self._perl_group()):
             return
-        self._outer.append(_Group(self._most, flags, len(self._written)))
+        captures = opening == "("
+        self.groups += captures
+        self._outer.append(_Group(self._most, flags, self.groups if captures else 0, self._branches))
         if len(self._outer) > _MOST_NESTED:
             raise GoRegexError("expression nests too deeply", regex)
-        self._written.append(opening)
-        self.groups += opening == "("
+        self._branches = [[]]
         self._most = 1
         self._last, self._last_repeat = None, -1
 
@@ -251,9 +222,10 @@ class _Parser:
         self._most = max(around.most, inner)
         self._flags = around.flags
         self._at += 1
-        text = "".join(self._written[around.start :]) + ")"
-        del self._written[around.start :]
-        self._piece(text, inner)
+        body, self._branches = joined(self._branches), around.branches
+        if around.number:
+            body.append(Operation("group", low=around.number))
+        self._piece(*body, repeats=inner)
 
     def _counted(self, found: re.Match[str]) -> None:
         low_text, comma, high_text = found.groups()
@@ -264,9 +236,9 @@ class _Parser:
         if low > _MOST_REPEATS or high > _MOST_REPEATS or (0 <= high < low):
             raise GoRegexError("invalid repeat count", found[0])
         times = max(low, high, 1) if low >= 2 or high >= 2 else 1
-        self._repeat(times, found.end(), f"{{{low},{high if high >= 0 else ''}}}")
+        self._repeat(times, found.end(), (low, high))
 
-    def _repeat(self, times: int, end: int, operator: str) -> None:
+    def _repeat(self, times: int, end: int, bounds: tuple[int, int]) -> None:
         regex, start = self._regex, self._at
         lazy = "U" in self._flags
         if regex.startswith("?", end):
@@ -283,14 +255,14 @@ class _Parser:
         self._at = end
         self._last = repeats
         self._last_repeat = start
-        self._written[-1] = f"(?:{self._written[-1]}){operator}{'?' if lazy else ''}"
+        self._branches[-1][-1].append(Operation("repeat", low=bounds[0], high=bounds[1], lazy=lazy))
 
     def _escape(self) -> None:
         regex, start = self._regex, self._at
         letter = regex[start + 1 : start + 2]
         if letter in _EDGES:
             self._at += 2
-            self._piece(_EDGES[letter])
+            self._piece(Operation("edge", edge=letter))
         elif letter == "Q":
             end = regex.find("\\E", start + 2)
             for char in regex[start + 2 : end if end >= 0 else None]:
@@ -298,7 +270,7 @@ class _Parser:
             self._at = len(regex) if end < 0 else end + 2
         elif (found := self._class_by_name(start)) is not None:
             named, self._at = found
-            self._piece(classes.text_of(named))
+            self._piece(chars(named))
         else:
             code, self._at = self._escaped(start)
             self._piece(self._literal(chr(code)))
@@ -368,7 +340,7 @@ class _Parser:
             first = False
         self._at = at + 1
         found = classes.ranges(items)
-        self._piece(classes.text_of(classes.negated(found) if negative else found))
+        self._piece(chars(classes.negated(found) if negative else found))
 
     def _class_item(self, at: int, start: int) -> tuple[Ranges, int]:
         regex = self._regex

@@ -1,4 +1,4 @@
-"""Character classes of Go's regexps as ranges of code points, and their text for Python's `re`.
+"""Character classes of Go's regexps as ranges of code points, and their text for RE2.
 
 Unicode's categories come from Python's tables; scripts are derived from the characters' names.
 
@@ -17,9 +17,6 @@ Ranges = tuple[tuple[int, int], ...]
 """Sorted and separate ranges, with both ends included."""
 
 LAST = sys.maxunicode
-_REPLACEMENT = 0xFFFD
-# Text is decoded with surrogateescape; Go reads each byte that is not UTF-8 as the replacement character.
-_ESCAPED_BYTES = (0xDC80, 0xDCFF)
 _LAST_CASED = 0x1F000
 # The two letters outside ASCII that fold to ASCII letters.
 _ASCII_FOLDS = {"k": 0x212A, "s": 0x017F}
@@ -54,20 +51,10 @@ def folded(found: Ranges) -> Ranges:
 
 
 def text_of(found: Ranges) -> str:
-    """Returns the class for Python's `re` without IGNORECASE."""
-    kept = ranges(
-        part
-        for low, high in found
-        for part in ((low, min(high, _ESCAPED_BYTES[0] - 1)), (max(low, _ESCAPED_BYTES[1] + 1), high))
-        if part[0] <= part[1]
-    )
-    if _holds(kept, _REPLACEMENT):
-        kept = ranges([*kept, _ESCAPED_BYTES])
-    if not kept:
-        return "(?!)"
-    if kept == ((0, LAST),):
-        return r"[\s\S]"
-    return f"[{''.join(_code(low) if low == high else f'{_code(low)}-{_code(high)}' for low, high in kept)}]"
+    """Returns the class as RE2 reads it."""
+    if not found:
+        return f"[^{_code(0)}-{_code(LAST)}]"
+    return f"[{''.join(_code(low) if low == high else f'{_code(low)}-{_code(high)}' for low, high in found)}]"
 
 
 _DIGITS: Ranges = ((0x30, 0x39),)
@@ -173,4 +160,4 @@ def _holds(found: Ranges, code: int) -> bool:
 
 
 def _code(code: int) -> str:
-    return f"\\U{code:08x}"
+    return f"\\x{{{code:x}}}"

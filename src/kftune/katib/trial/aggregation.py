@@ -37,20 +37,43 @@ def observation(rows: Iterable[Row], names: Iterable[str]) -> list[Metric]:
     Raises:
         AggregationError: The timestamp of a row cannot be read.
     """
-    found = {name: Metric(name) for name in names}
-    latest: dict[str, times.Instant] = {}
+    observing = Observing(names)
     for row in rows:
-        if row.name not in found:
-            continue
-        metric = _with_value(found[row.name], row.value)
+        observing.take(row)
+    return observing.metrics()
+
+
+class Observing:
+    """Makes the observation row by row, and keeps no row.
+
+    Args:
+        names: The metrics that have a strategy; others are left out.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._found = {name: Metric(name) for name in names}
+        self._latest: dict[str, times.Instant] = {}
+
+    def take(self, row: Row) -> None:
+        """Takes the next row.
+
+        Raises:
+            AggregationError: Its timestamp cannot be read.
+        """
+        if row.name not in self._found:
+            return
+        metric = _with_value(self._found[row.name], row.value)
         time = times.parse(row.timestamp)
         if time is None:
             raise AggregationError(f"failed to parse timestamps {row.timestamp}")
-        if row.name not in latest or latest[row.name] <= time:
-            latest[row.name] = time
+        if row.name not in self._latest or self._latest[row.name] <= time:
+            self._latest[row.name] = time
             metric = metric._replace(latest=row.value)
-        found[row.name] = metric
-    return list(found.values())
+        self._found[row.name] = metric
+
+    def metrics(self) -> list[Metric]:
+        """Returns one metric for each name, in their order."""
+        return list(self._found.values())
 
 
 def _with_value(metric: Metric, text: str) -> Metric:

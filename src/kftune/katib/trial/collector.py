@@ -17,7 +17,8 @@ from kftune.errors import KatibError
 from kftune.katib.go import times
 from kftune.katib.go.json_reading import loads, not_an_object
 from kftune.katib.go.numbers import go_int, positional
-from kftune.katib.go.regex import GoRegex, GoRegexError, compiled
+from kftune.katib.go.regex import GoRegexError
+from kftune.katib.go.regex_search import GoRegex, compiled
 from kftune.katib.go.text import trim_space
 
 UNAVAILABLE = "unavailable"
@@ -88,12 +89,15 @@ class Collector:
         metrics: Names of the metrics, the objective first.
         filters: Regexes with name and value as their first two groups; empty for the default filter.
         format: `TEXT` or `JSON`.
+        keep: Whether to keep the rows for `rows`.
 
     Raises:
         CollectorError: The format is unknown.
     """
 
-    def __init__(self, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT") -> None:
+    def __init__(
+        self, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT", *, keep: bool = True
+    ) -> None:
         if format not in FORMATS:
             raise CollectorError("format must be set TEXT or JSON")
         self._metrics = tuple(metrics)
@@ -101,6 +105,7 @@ class Collector:
         self._filters = tuple(filters)
         self._read = self._text_rows if format == "TEXT" else self._json_rows
         self._rows: list[Row] = []
+        self._keep = keep
 
     def line(self, line: bytes) -> list[Row]:
         """Reads one line and returns its rows.
@@ -113,7 +118,8 @@ class Collector:
             CollectorPanic: The line has a metric's name, and Go does not compile a filter.
         """
         found = list(self._read(line))
-        self._rows += found
+        if self._keep:
+            self._rows += found
         return found
 
     def rows(self) -> list[Row]:
@@ -183,12 +189,14 @@ def value_places(line: str, filters: Sequence[str]) -> Iterator[tuple[str, int, 
     Raises:
         CollectorPanic: Go does not compile a filter.
     """
-    found = [_default_found(line)] if not filters else [_compiled(regex).matches(line) for regex in filters]
-    for match in chain.from_iterable(found):
-        if match.re.groups >= 2:
-            value = trim_space(match[2] or "")
-            start = match.start(2) + (match[2] or "").find(value)
-            yield trim_space(match[1] or ""), start, start + len(value)
+    if not filters:
+        for default in _default_found(line):
+            yield default[1], *default.span(2)
+    for match in chain.from_iterable(_compiled(regex).matches(line) for regex in filters):
+        if match.groups >= 2:
+            value = trim_space(match.group(2))
+            start = match.span(2)[0] + match.group(2).find(value)
+            yield trim_space(match.group(1)), start, start + len(value)
 
 
 def json_object(line: str) -> dict[str, object]:

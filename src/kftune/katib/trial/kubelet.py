@@ -18,4 +18,6 @@ def expanded(text: str, variables: Mapping[str, str]) -> str:
         text: One item of command or args, or a variable's value.
         variables: Name -> value.
     """
-    return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else variables.get(found[1], found[0]), text)
+    end = text.rfind(")") + 1  # behind it, no reference ends
+    begin = _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else variables.get(found[1], found[0]), text[:end])
+    return begin + text[end:].replace("$$", "$")

@@ -18,8 +18,8 @@ from kftune.katib.trial import SHELLS, WRAPPED_COLLECTORS
 
 _TEXT = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*')"""
 _BARE = r"""[^\s"'\\]"""
-_QUOTED = rf"(?:-{{0,2}}[\w.-]+=)?{_TEXT}"  # `--name="value"`: the quotes are around all of a value
-_OPTION = rf"(?:--?[\w.-]+={_TEXT}|--?[A-Za-z]{_BARE}*(?: +{_TEXT})?)"
+_QUOTED = rf"(?:[\w.-]+=)?{_TEXT}"  # `--name="value"`: the quotes are around all of a value
+_OPTION = rf"(?:-[\w.-]+={_TEXT}|--?[A-Za-z]{_BARE}*(?: +{_TEXT})?)"
 _ONE_WORD = re.compile(_QUOTED, re.DOTALL)
 _SCRIPT = rf"{_BARE}+\.(?:py|sh|R|jl)"
 _WORDS = re.compile(rf"{_QUOTED}|(?:{_OPTION}|{_SCRIPT})(?: +{_OPTION})*", re.DOTALL)

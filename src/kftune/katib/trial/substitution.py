@@ -16,12 +16,7 @@ from kftune.errors import KatibError
 from kftune.katib.go.text import json_text, plain_text
 from kftune.katib.go.unstructured import object_of, set_metadata, string_map
 
-META = re.compile(r"\$\{trialSpec\.(.+?)\}")
-"""A reference to a field of the trial's own object, such as `${trialSpec.Name}`; the group is its key."""
-
-META_INDEXED = re.compile(r"(.+)\[(.+)]")
-"""A key with an index, such as `Labels[team]`."""
-
+_META = re.compile(r"\$\{trialSpec\.(.+?)\}")
 _NO_TEMPLATE = "invalid memory address or nil pointer dereference: there must be a trial template"
 
 
@@ -36,6 +31,33 @@ class SubstitutionPanic(SubstitutionError):  # noqa: N818 - Go's word
 def placeholder(name: str) -> str:
     """Returns the placeholder of a trial parameter in a template."""
     return f"${{trialParameters.{name}}}"
+
+
+def up_to_last(sign: str, text: str) -> list[str]:
+    """Returns the lines of a text up to the last sign on each, without those that have none.
+
+    A search for what ends with the sign takes linear time there, and quadratic time where many begin and none ends.
+
+    Args:
+        sign: The sign.
+        text: The text.
+    """
+    return [line[: line.rfind(sign) + 1] for line in text.split("\n") if sign in line]
+
+
+def meta_key(reference: str) -> str | None:
+    """Returns which field of the trial's own object is meant, `Name` for `${trialSpec.Name}`; None for other texts."""
+    found = next(filter(None, map(_META.search, up_to_last("}", reference))), None)
+    return None if found is None else found[1]
+
+
+def indexed_key(key: str) -> tuple[str, str] | None:
+    r"""Returns key and index of a key such as `Labels[team]`; None if it has none. In Katib: `(.+)\[(.+)]`."""
+    for line in up_to_last("]", key):
+        at = line.rfind("[", 1, max(len(line) - 2, 1))
+        if at > 0:
+            return line[:at], line[at + 1 : -1]
+    return None
 
 
 def run_object(
@@ -137,8 +159,8 @@ def _replacements(
     index = ""  # kept from one reference to the next, as in Katib
     for parameter in template.get("trialParameters") or ():
         reference = parameter.get("reference", "")
-        meta = META.search(reference)
-        if meta is None:
+        key = meta_key(reference)
+        if key is None:
             if reference not in assigned:
                 raise SubstitutionError(
                     "unable to find non-meta parameter from TrialParameters in ParameterAssignment: "
@@ -147,9 +169,8 @@ def _replacements(
             values[parameter.get("name", "")] = assigned[reference]
             count += 1
             continue
-        key = meta[1]
-        if indexed := META_INDEXED.search(key):
-            key, index = indexed.groups()
+        if indexed := indexed_key(key):
+            key, index = indexed
         value = own[key] if key in own else _entry(trial, key, index, reference)
         values[parameter.get("name", "")] = value if isinstance(value, str) else ""
     if len(assignments) != count:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
+from kftune import json_input
 from kftune.hparams.fields import Leaf, kinds_of
 from kftune.katib.go.types import Path
 from kftune.lint.rules.findings import finding
@@ -14,7 +14,7 @@ from kftune.scripts.script import Script
 
 # Source: hydra/grammar/OverrideLexer.g4 (1.3), the tokens of `primitive`.
 _PLAIN = re.compile(r"[\w/\\+.$%*@?|: \t-]*", re.ASCII)
-_NO_TEXT = re.compile(r"(?i:true|false|null|[+-]?(?:inf|nan)|[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)")
+_NO_TEXT = re.compile(r"(?i:true|false|null|[+-]?(?:inf|nan)|[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)")
 
 
 def hydra_findings(leaf: Leaf, values: tuple[object, ...], path: Path, script: Script) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def _text_problem(text: str) -> tuple[str, str] | None:
 
 def _object_problem(text: str) -> tuple[str, str] | None:
     try:
-        has_keys = '": ' in text and isinstance(json.loads(text), (dict, list))
+        has_keys = '": ' in text and isinstance(json_input.loads(text), (dict, list))
     except ValueError:
         return None
     return ("KT403", "refuses keys in quotes, and the trial fails") if has_keys else None

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from kftune.katib.trial.quoting import is_script
 from kftune.shell import ShellSyntaxError, parse
 
-_PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")
+_PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^{}]*\}")
 _ESCAPED = re.compile(r"(?<!\\)\\" + _PLACEHOLDER.pattern)
 # Kubernetes replaces variables that it knows, and turns `$$` into `$`.
 _VARIABLE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
 _STAND_IN = "kftune-stand-in"
-_WHOLE_ARGUMENT = re.compile(r"|(?:--?[A-Za-z][\w.-]*=?|[A-Za-z_][\w.]*=)[\w.,:+/@%^-]*(?: [\w.,:+/@%^-]+)?")
+_WHOLE_ARGUMENT = re.compile(r"|(?:--?[A-Za-z][\w.-]*+=?|[A-Za-z_][\w.]*=)[\w.,:+/@%^-]*(?: [\w.,:+/@%^-]+)?")
 _KEPT_BACKSLASH = re.compile(rf"(?:-{{0,2}}[\w.-]+=)?\\{_STAND_IN}")
 
 

@@ -32,7 +32,7 @@ _OWNED = (
     "kubeflow/katib/[^/]+|kubeflowkatib/(?:pytorch-mnist|enas|darts|tf-mnist|simple-pbt|xgboost|mxnet)[^/]*",
     "astral-sh/uv",
 )
-_HOST = r"(?:[^/]+[.:][^/]*/|localhost/)"
+_HOST = r"(?:[^/][^/.:]*[.:][^/]*/|localhost/)"
 _ROOT = re.compile(
     rf"(?:(?:{_HOST}(?:[^/]+/)*)?library/|(?:docker\.io/))?(?:{_OFFICIAL})|{_HOST}?(?:[^/]+/)*(?:{'|'.join(_OWNED)})"
 )

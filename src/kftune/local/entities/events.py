@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,6 +49,9 @@ class EntitiesFinished(Event):
     """How long this run took."""
 
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
 class Voices:
     """Passes on the events of the studies of all entities, each with the name of its entity.
 
@@ -57,7 +61,7 @@ class Voices:
 
     def __init__(self, emit: OnEvent) -> None:
         self._emit = emit
-        self._notes: dict[str, set[str]] = {}
+        self._notes: dict[str, tuple[str, set[str]]] = {}
 
     def of(self, entity: str) -> OnEvent:
         """Returns what takes the events of an entity's study.
@@ -68,10 +72,11 @@ class Voices:
 
         def emit(event: Event) -> None:
             if isinstance(event, Note):
-                told = self._notes.setdefault(event.message, set())
+                # Most notes are the same for all, but for a number of trials or of seconds.
+                _, told = self._notes.setdefault(_NUMBER.sub("#", event.message), (event.message, set()))
                 is_known = bool(told - {entity})
                 told.add(entity)
-                if is_known:  # most notes are the same for all
+                if is_known:
                     return
             self._emit(replace(event, entity=entity))
 
@@ -79,7 +84,7 @@ class Voices:
 
     def end(self) -> None:
         """Says for how many entities a note was the same."""
-        for text, entities in self._notes.items():
+        for text, entities in self._notes.values():
             more = len(entities) - 1
             if more:
-                self._emit(Note(f"for {more} more {'entity' if more == 1 else 'entities'} too: {text}"))
+                self._emit(Note(f"and so for {more} more {'entity' if more == 1 else 'entities'}: {text}"))

@@ -15,9 +15,10 @@ from kftune.local.study.events import Note, OnEvent
 from kftune.local.study.progress import Outcome, Reason
 from kftune.local.study.run import parts_of_run, seed_of, study_meta
 from kftune.local.study.running import RunningTrial
+from kftune.local.study.shared_trials import SharedTrials
 from kftune.local.study.starting import OpenLive, Starting
-from kftune.local.study.trials import SharedTrials, StudyTrials, TrialContainers
-from kftune.results import RunFolder
+from kftune.local.study.trials import StudyTrials, TrialContainers
+from kftune.results import FINISHED, RunFolder
 from kftune.results.entities import EntitiesFolder, Listed
 from kftune.results.store import Store
 from kftune.study import Study
@@ -122,6 +123,11 @@ class EntityRun:
         return self._trial_seconds if self._engine is None else self._engine.trial_seconds
 
     @property
+    def grace(self) -> float:
+        """Seconds between the request to stop a trial and the kill."""
+        return self._common.study_of(self.entity.name).step.grace_period
+
+    @property
     def engine(self) -> StudyEngine:
         """Its study; it is opened if it was not."""
         if self._engine is None:
@@ -169,6 +175,8 @@ class EntityRun:
             engine.end_paused()
         engine.settle()
         self.outcome = engine.conclude(reason)
+        if reason not in ("Interrupted", "SharedBudget"):
+            self.places = sum(count for state, count in self.outcome.counts.items() if state in FINISHED)
         self.close()
 
     def close(self) -> None:

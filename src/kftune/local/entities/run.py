@@ -18,12 +18,14 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime
 from kftune.local.samplers import check_allowed, check_runs_here
+from kftune.local.study.audience import Audience
 from kftune.local.study.cost_limit import cost_rule, shared_rule
-from kftune.local.study.events import Event, Note, OnEvent
+from kftune.local.study.events import Note, OnEvent
 from kftune.local.study.run import check_model, study_meta
 from kftune.local.study.running import RunningTrial
+from kftune.local.study.shared_trials import SharedTrials
 from kftune.local.study.starting import OpenLive
-from kftune.local.study.trials import SharedTrials, TrialContainers, data_of
+from kftune.local.study.trials import TrialContainers, data_of
 from kftune.results import FINISHED, Trial
 from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, check_alone, with_folders
 from kftune.results.lock import take_lock
@@ -211,7 +213,9 @@ class _Run:
         labels = {LABEL_OF_RUN: hashlib.sha256(str(results.path).encode()).hexdigest()[:32]}
         running = [trial for scan in self._scans.values() for trial in scan.running]
         shared.remove_leftovers(results.path, labels, running)
-        interrupts, voices = Interrupts(), None if on_event is None else Voices(on_event)
+        interrupts = Interrupts()
+        tell = Audience(on_event, interrupts)
+        voices = Voices(tell) if tell else None
         common = Common(
             folder=results,
             place=self._place,
@@ -220,7 +224,7 @@ class _Run:
             interrupts=interrupts,
             listener=Listener[RunningTrial](interrupts),
             emitter=None if voices is None else voices.of,
-            on_event=on_event,
+            on_event=tell,
             runtime=runtime,
             containers=containers._replace(labels=containers.labels or labels),
             strict=strict,
@@ -229,7 +233,6 @@ class _Run:
             open_live=open_live,
         )
         runs = self._runs(common)
-        tell = on_event or _ignore
         tell(self._started(shared.parallel))
         for note in notes:
             tell(Note(note))
@@ -250,6 +253,7 @@ class _Run:
         if voices is not None:
             voices.end()
         tell(_finished(outcome, time.monotonic() - began))
+        tell.raise_error()
         return outcome
 
     def _scan(self, entity: Listed) -> _Scan:
@@ -336,10 +340,6 @@ class _Run:
                 else EntityEnd(outcome.reason, {**outcome.counts}, outcome.best)  # type: ignore[dict-item]
             )
         return outcome_of(end, entities, min(self._most, self._study.budget.max_trials * len(self._studies)))
-
-
-def _ignore(event: Event) -> None:
-    """Takes an event that nobody wants to know of."""
 
 
 def _finished(outcome: EntitiesOutcome, seconds: float) -> EntitiesFinished:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import heapq
 import resource
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Literal, NamedTuple
 
 from kftune.local.entities.part import EntityRun
@@ -94,7 +96,8 @@ class Scheduler:
         """Those of which a trial runs."""
         self._idle: dict[EntityRun, None] = {}
         """Those that are open, of which none runs; the one that has been idle longest comes first."""
-        self._has_more = True
+        self._held: deque[EntityRun] = deque()
+        """Those that could start a trial, had the budget a place for it."""
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_open = max(_FEWEST_OPEN, min(_MOST_OPEN, (files - _OTHER_FILES) // _FILES_OF_STUDY))
         for run in runs:
@@ -118,8 +121,9 @@ class Scheduler:
                 run.check_place()
             raise
         finally:
-            for run in self._runs:
-                run.close()
+            with ExitStack() as all_of_them:  # also those after one that raises
+                for run in self._runs:
+                    all_of_them.callback(run.close)
 
     def _loop(self) -> End:
         while True:
@@ -129,7 +133,7 @@ class Scheduler:
             self._fill()
             self._settle()
             if not self._active:
-                return self._over() or ("Completed" if self._has_more else "SharedBudget")
+                return self._over() or ("SharedBudget" if self._held else "Completed")
             attend(self._listener, self._longest())
             self._review()
 
@@ -166,15 +170,19 @@ class Scheduler:
 
     def _fill(self) -> None:
         """Starts trials until as many run as allowed, always of the entity that has had the fewest."""
+        most = self._limits.max_trials
+        # A study that reaches its goal leaves the places of trials that it stops to others.
+        free = 0 if most is None else max(0, most - self._places)
+        for _ in range(min(free, len(self._held))):
+            self._push(self._held.popleft())
         while self._queue and len(self._listener) < self._limits.parallel and self._over() is None:
             *_, run = heapq.heappop(self._queue)
             run.queued = False
             if run.outcome is not None:
                 continue
-            most = self._limits.max_trials
             more = most is None or self._places < most
             if not more and not run.is_open and not run.unfinished:
-                self._has_more = False
+                self._held.append(run)
                 continue
             self._at_rest -= 0.0 if run in self._active else run.trial_seconds
             started = run.start(more=more)
@@ -200,7 +208,7 @@ class Scheduler:
         elif more:
             self._push(run)
         else:
-            self._has_more = False
+            self._held.append(run)
             self._rest(run)
 
     def _recount(self, run: EntityRun) -> None:
@@ -241,7 +249,9 @@ class Scheduler:
 
     def _end(self, run: EntityRun, reason: Reason) -> None:
         self._idle.pop(run, None)
+        places = run.places
         run.conclude(reason)
+        self._places += run.places - places
 
     def _settle(self) -> None:
         """Writes ended trials to the disk."""
@@ -259,7 +269,9 @@ class Scheduler:
                 run.ending = _reason(end)
                 run.engine.stop(run.ending)
         if self._active and end == "Interrupted":
-            self._note(f"stopping {len(self._listener)} trials; Ctrl-C again kills them")
+            grace = max(run.grace for run in self._active)
+            count = len(self._listener)
+            self._note(f"stopping {count} trials, which may take {grace:g} s; Ctrl-C again kills them")
         while self._active:
             if self._interrupts.count > (1 if end == "Interrupted" else 0):
                 self._listener.kill()

@@ -43,6 +43,7 @@ class Readers(Collection):
     ) -> None:
         super().__init__(metrics, folder, server, as_katib=as_katib, wrapped=wrapped)
         self._service = None if stopping is None else _service(metrics, stopping)
+        self.has_rules = self._service is not None
         if stopping is not None and stopping.get("algorithmName", "").startswith(PREFIX):
             self.stopped_by = stopping["algorithmName"]
 
@@ -77,7 +78,7 @@ class Readers(Collection):
             if trial.state in ("Succeeded", "EarlyStopped"):
                 reader = self.make(trial.name)
                 reader.reread(self._folder.log(trial.name))
-                self.remember(trial.name, reader.rows, trial.state)
+                self.remember(trial.name, reader.objectives, trial.state)
 
     def _rules(self) -> list[StopRule]:
         if self._service is None:

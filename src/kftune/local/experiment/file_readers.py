@@ -113,7 +113,7 @@ class EventReader(RowsReader):
         except OSError as error:
             self._failure = str(error)
             return
-        self.rows += [Row(*event_files.row(*each)) for each in found]
+        self._rows.take(Row(*event_files.row(*each)) for each in found)
         for metric, scalar in sorted(found, key=lambda each: each[1].wall_time):
             self._reported.add(metric, scalar.text, scalar.step, scalar.wall_time - self._reported.began)
 

@@ -16,13 +16,13 @@ from kftune import confined
 from kftune.errors import KatibError, RunError
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial import METRICS_LOG
-from kftune.katib.trial.aggregation import observation
 from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.trial.medianstop import Finished
 from kftune.katib.trial.stopping import StopRule, StopWatch
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
 from kftune.local.experiment.reported import ReportedRows
+from kftune.local.experiment.tally import Tally
 from kftune.local.study.failure import end_of
 from kftune.local.study.missing_objective import SEARCHED, why_not_read
 from kftune.local.study.plan import Reader
@@ -68,23 +68,26 @@ class Collection:
         self.stopped_by = "medianstop"
         self.interrupted: Callable[[], bool] = confined.never
         self._folder = folder
+        self.has_rules = False
         self._finished: list[Finished] = []
 
-    def counted(self, rows: Sequence[Row]) -> list[Row]:
-        """Returns the rows without non-finite values of the objective; with `as_katib`, all rows."""
-        objective = self.metrics.objective
-        return [row for row in rows if self.as_katib or row.name != objective or is_finite(row.value)]
+    def tally(self) -> Tally:
+        """Returns what takes the rows of one trial."""
+        return Tally(self.metrics.names, self.counts, has_rules=self.has_rules)
 
-    def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
+    def counts(self, row: Row) -> bool:
+        """Whether a row counts: not a non-finite value of the objective, unless `as_katib`."""
+        return self.as_katib or row.name != self.metrics.objective or is_finite(row.value)
+
+    def remember(self, trial: str, values: Sequence[str], state: State) -> None:
         """Stores a trial's values of the objective, for the rules of later trials.
 
         Args:
             trial: Its name.
-            rows: What it reported.
+            values: What it reported of the objective.
             state: How it ended.
         """
-        values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
-        self._finished.append(Finished(trial, state == "Succeeded", values, stopped=state == "EarlyStopped"))
+        self._finished.append(Finished(trial, state == "Succeeded", [*values], stopped=state == "EarlyStopped"))
 
     def output(self, trial: str) -> Path:
         """Returns the output folder of a trial; what is in it may be anything."""
@@ -100,14 +103,10 @@ class Collection:
 
 
 class RowsReader(Reader):
-    """The base of the readers of all collectors: it turns rows into an observation.
-
-    Attributes:
-        rows: What was reported so far.
-    """
+    """The base of the readers of all collectors: it turns rows into an observation."""
 
     def __init__(self, collection: Collection, trial: str) -> None:
-        self.rows: list[Row] = []
+        self._rows = collection.tally()
         self._collection = collection
         self._metrics = collection.metrics
         self._trial = trial
@@ -119,14 +118,14 @@ class RowsReader(Reader):
 
     def latest(self, metric: str) -> MetricValues | None:
         """Returns the latest report, if it is a finite number."""
-        text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
+        text = self._rows.latest.get(metric)
         if text is None or not is_finite(text):
             return None
         return MetricValues(text, text, text, 1)
 
     def _take(self, rows: Iterable[Row]) -> list[str]:
         found = list(rows)
-        self.rows += found
+        self._rows.take(found)
         self._reported.take(found)
         return list(dict.fromkeys(row.name for row in found))
 
@@ -144,19 +143,15 @@ class RowsReader(Reader):
     def close(self) -> None:
         """Reads the rest, and makes the observation."""
         self._read_rest()
-        counted = self._collection.counted(self.rows)
-        if all(row.name != self._metrics.objective for row in counted):
+        rows = self._rows
+        if not rows.counts[self._metrics.objective]:
             return  # as in Katib, a missing objective drops the other metrics too
-        try:
-            found = observation(counted, self._metrics.names)
-            latest = observation(self.rows, (self._metrics.objective,))[0].latest
-        except KatibError as error:
-            self._failure = f"Katib's controller would retry forever: {error}"
+        if rows.error is not None:
+            self._failure = f"Katib's controller would retry forever: {rows.error}"
             return
-        found[0] = found[0]._replace(latest=latest)  # which may be nan
-        for metric in found:
+        for metric in rows.metrics():
             if metric.latest != UNAVAILABLE:
-                count = sum(row.name == metric.name for row in counted)
+                count = rows.counts[metric.name]
                 self._values[metric.name] = MetricValues(metric.min, metric.max, metric.latest, count)
 
     def _read_rest(self) -> None:
@@ -181,6 +176,11 @@ class RowsReader(Reader):
         number = go_float(values.latest if text == UNAVAILABLE else text)
         return number if number is not None and math.isfinite(number) else None
 
+    @property
+    def objectives(self) -> Sequence[str]:
+        """All values of the objective that count, if rules of early stopping need them."""
+        return self._rows.objectives
+
     def why_failed(self) -> str:
         """Returns why a trial with exit code 0 fails on Katib; empty if it does not."""
         return self._failure
@@ -194,9 +194,9 @@ class RowsReader(Reader):
         if name in self._values:
             latest = self._values[name].latest
             return f"the latest value of the objective {name!r} counts, and {latest!r} is not a finite number; {taken}"
-        refused = [row.value for row in self.rows if row.name == name]
-        if refused and all(go_float(text) is not None for text in refused):
-            texts = ", ".join(dict.fromkeys(refused[:3]))
+        refused = self._rows.first
+        if refused and self._rows.are_numbers:
+            texts = ", ".join(dict.fromkeys(refused))
             return f"the objective {name!r} was reported, but never as a finite number ({texts}); {taken}"
         return f"{self._why_missing(log)}{f'; {taken}' if refused else ''}"
 
@@ -213,7 +213,7 @@ class RowsReader(Reader):
 
     def ended(self, state: State) -> None:
         """Stores the reports for the rules of later trials."""
-        self._collection.remember(self._trial, self.rows, state)
+        self._collection.remember(self._trial, self.objectives, state)
 
 
 class LinesReader(RowsReader):
@@ -223,7 +223,7 @@ class LinesReader(RowsReader):
         super().__init__(collection, trial)
         metrics = collection.metrics
         names, filters = as_passed(metrics.names, metrics.filters)
-        self._collector = Collector(names, filters, metrics.format)
+        self._collector = Collector(names, filters, metrics.format, keep=False)
         self._cutter = LineCutter()
         watch = partial(StopWatch, objective=metrics.objective, objective_type=metrics.direction, filters=filters)
         self._watch = watch(rules, format=metrics.format) if rules else None
@@ -308,12 +308,13 @@ class PushReader(RowsReader):
         self.next_look = time.monotonic() + BETWEEN_LOOKS
         new = [Row(*row) for row in self._server.take_new(self._trial) if row.name in self._metrics.names]
         self._reported.take(new)
-        self.rows = [Row(*row) for row in self._server.rows(self._trial)]
+        # A trial may remove rows from the server, and add some for other trials' metrics.
+        self._rows = self._collection.tally()
+        self._rows.take(Row(*row) for row in self._server.rows(self._trial) if row.name in self._metrics.names)
         return list(dict.fromkeys(row.name for row in new))
 
     def _read_rest(self) -> None:
         self.look()
-        self.rows = [row for row in self.rows if row.name in self._metrics.names]
 
     def _why_missing(self, log: Path) -> str:
         return (

@@ -30,7 +30,8 @@ from kftune.local.processes.devices import SharedDevices
 from kftune.local.processes.programs import Remedies
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import Start
-from kftune.local.study.trials import OUTPUT, Trials, trial_mark, trial_variables
+from kftune.local.study.shared_trials import trial_variables
+from kftune.local.study.trials import OUTPUT, Trials, trial_mark
 from kftune.results import RunFolder
 
 _HOOK = Path(__file__).with_name("for_trials")

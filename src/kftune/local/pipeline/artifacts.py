@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kftune import confined
+from kftune import confined, json_input
 from kftune.containers.ending import readable
 from kftune.errors import RunError
 from kftune.files import digest_of
@@ -117,7 +117,10 @@ def _value_of(text: str, name: str, wanted: str) -> Any:
         return text
     shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
     try:
-        return typed_value(json.loads(text, parse_constant=_refuse), wanted)
+        value = json_input.loads(text, parse_constant=_refuse)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a pair of surrogates is no character
+        return typed_value(value, wanted)
     except PartError as error:
         raise RunError(f"the output {name} {error.message}") from error
     except ValueError as error:

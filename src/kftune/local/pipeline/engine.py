@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.containers.ending import readable
 from kftune.errors import ReadingStoppedError, RunError
-from kftune.local.pipeline.artifacts import collect, empty
+from kftune.local.pipeline.artifacts import collect
 from kftune.local.pipeline.cache import Cache
 from kftune.local.pipeline.devices import StepDevices
 from kftune.local.pipeline.events import PipelineFinished, StepFinished, StepPrinted, StepRetries, StepStarted
@@ -23,6 +23,7 @@ from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.lost import LossWatch, why_lost
+from kftune.local.processes.patience import MachineError
 from kftune.local.processes.process import TrialProcess
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.local.study.failure import last_lines, why_failed
@@ -249,11 +250,6 @@ class PipelineEngine:
     def _begin(self, task: Task, values: Mapping[str, Given], key: str, attempt: int = 1, lost: int = 0) -> None:
         """Starts a try of a task."""
         folder = self._run_folder.task(task.name)
-        folder.done.unlink(missing_ok=True)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.move_log_aside(attempt - 1 or 1)
-        for path in (folder.outputs, folder.work):
-            empty(path)
         gpus = self._devices.take(task)
         running = _Running(
             task=task,
@@ -267,6 +263,8 @@ class PipelineEngine:
         )
         try:
             running.process = self._steps.start(task, values, attempt, gpus, self._feeder(task))
+        except MachineError:
+            raise
         except (OSError, ValueError, RunError) as error:
             self._devices.give_back(gpus or ())
             self._end(task, "Failed", f"it could not be started: {error}")
@@ -321,7 +319,8 @@ class PipelineEngine:
             self._fail(running, problem, duration, code)
             return
         facts = {"task": task.name, "key": running.key, "attempt": running.attempt, "started": running.started}
-        folder.write_done(task.made, {**facts, "ended": now(), "duration": duration})
+        done = {**facts, "ended": now(), "duration": duration}
+        self._steps.patience.hold("outputs cannot be noted", lambda: folder.write_done(task.made, done))
         self._cache.remember(running.key, task)
         self._end(task, "Succeeded", "", duration, code)
 

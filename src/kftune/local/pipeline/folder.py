@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from kftune import json_input
 from kftune.errors import StoreError
 from kftune.files import write_text
 from kftune.local.pipeline.artifacts import Made
@@ -192,7 +193,7 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_bytes())
+        content = json_input.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:

@@ -18,9 +18,11 @@ from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Graph
 from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.limits import within_limits
 from kftune.local.processes.process import INTERRUPTED
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import Runtime
+from kftune.local.study.audience import Audience
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.pipeline import Pipeline
 from kftune.results.lock import take_lock
@@ -87,12 +89,14 @@ def run_pipeline(
     values = _with_defaults(pipeline, parameters or {})
     place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
     at_once = parallel or pipeline.parallel or os.cpu_count() or 1
-    emit = on_event or (lambda event: None)
+    interrupts = Interrupts()
+    emit = Audience(on_event, interrupts)
     graph = Graph(pipeline, values)
     files = PipelineFolder(Path(folder).resolve())
     content = [pipeline.content_hash(), values, runtime, dict(images or {})]
     identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     lock = take_lock(files.lock)
+    runner: ProcessRunner | None = None
     try:
         earlier = None if fresh else files.unfinished(identity)
         run, meta = earlier or _new_run(files, pipeline, identity, {"parameters": values, "runtime": runtime})
@@ -100,7 +104,10 @@ def run_pipeline(
         # A resumed run stays as it was begun: what it has not done yet is not taken from older runs either.
         meta["fresh"] = fresh or meta.get("fresh", False)
         runner = ContainerRunner(place, images) if runtime == "container" else ProcessRunner()
+        runner.tell = lambda note: emit(Note(note))
+        runner.patience.asked_to_stop = lambda: interrupts.count > 0
         steps = PipelineSteps(pipeline, run, place, at_once, runner)
+        at_once = within_limits(at_once, steps.notes, "steps")
         steps.check()
         steps.remove_leftovers()
         run.write({**meta, "state": "Running"})
@@ -120,7 +127,6 @@ def run_pipeline(
             fresh_too = " and was begun with --fresh, so it takes nothing from earlier runs" if meta["fresh"] else ""
             emit(Note(f"resuming run {run.name}, which has not succeeded{fresh_too} (--fresh starts over)"))
         cache = Cache(files, run, emit, use=not meta["fresh"])
-        interrupts = Interrupts()
         ended = PipelineEngine(
             pipeline, graph, run, steps, cache, parallel=at_once, interrupts=interrupts, emit=emit
         ).run()
@@ -128,8 +134,11 @@ def run_pipeline(
         states = {task.name: task.state for task in graph.all}
         end = {"state": ended.state, "message": ended.message, "ended": now(), "steps": states, "results": results}
         run.write({**meta, **end})
+        emit.raise_error()
         return PipelineOutcome(ended.state, ended.message, run.path, results)
     finally:
+        if runner is not None:
+            runner.close()
         os.close(lock)
 
 

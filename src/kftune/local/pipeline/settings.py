@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from kftune import json_input
 from kftune.errors import KftuneError, UnknownNameError, UsageError
 from kftune.pipeline import ParameterReference, Pipeline
 from kftune.pipeline.ports import float_as_written, typed_value
@@ -44,7 +44,7 @@ def _read(name: str, wanted: str, text: str) -> Any:
     if wanted == "str":
         return text
     try:
-        value = typed_value(json.loads(text, parse_constant=_refuse), wanted)
+        value = typed_value(json_input.loads(text, parse_constant=_refuse), wanted)
         return float_as_written(value, text.strip()) if wanted == "float" else value
     except (ValueError, PartError) as error:
         raise UsageError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.files import write_text
+from kftune.local.pipeline.artifacts import empty
 from kftune.local.pipeline.cache import key_of
 from kftune.local.pipeline.folder import PipelineRunFolder
 from kftune.local.pipeline.graph import Given, Task
@@ -54,6 +55,7 @@ class PipelineSteps:
 
     Attributes:
         nodes: All steps.
+        patience: Waits while the machine cannot start them, or cannot write.
         notes: What the user should know about how steps run here.
     """
 
@@ -64,6 +66,7 @@ class PipelineSteps:
         self._place = place
         self._parallel = parallel
         self._runner = runner
+        self.patience = runner.patience
         self._codes: dict[str, str] = {}
         self._labels = {LABEL_OF_RUN: hashlib.sha256(str(run.path).encode()).hexdigest()[:32]}
         self.notes: list[str] = []
@@ -115,7 +118,7 @@ class PipelineSteps:
         gpus: Sequence[str] | None,
         feed: Callable[[bytes], object],
     ) -> TrialProcess:
-        """Starts one try of a task; its folders are there and empty.
+        """Starts one try of a task, in empty folders.
 
         Args:
             task: The task.
@@ -136,8 +139,13 @@ class PipelineSteps:
             if given.artifact is not None
         ]
         make = self._tune if isinstance(task.node.step, TuneStep) else self._step
+
+        def record() -> Start:
+            self._prepare(task, attempt)
+            return make(task, texts, inputs, gpus)
+
         start = replace(
-            make(task, texts, inputs, gpus),
+            self.patience.hold(f"the files of {task.name} cannot be written", record),
             name=f"kftune-{self._labels[LABEL_OF_RUN][:8]}-{task.name.replace('/', '.')}-{attempt}",
             mark=(MARK, str(folder.work)),
             log=folder.log,
@@ -156,6 +164,20 @@ class PipelineSteps:
         self._runner.remove_leftovers(f"{MARK}={self._run.steps}/", self._labels)
 
     # -- start records -----------------------------------------------------------------------------------------
+
+    def _prepare(self, task: Task, attempt: int) -> None:
+        """Makes the folders of one try of a task, and empties them.
+
+        Args:
+            task: The task.
+            attempt: Which try, from 1.
+        """
+        folder = self._run.task(task.name)
+        folder.done.unlink(missing_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.move_log_aside(attempt - 1 or 1)
+        for path in (folder.outputs, folder.work):
+            empty(path)
 
     def _text(self, name: str, given: Given) -> str:
         return given.text if given.artifact is None else self._runner.path(given.artifact.path, f"{INPUTS}/{name}")

@@ -75,7 +75,7 @@ def _is_install(words: Sequence[str]) -> bool:
     program, *rest = words or [""]
     if PYTHON.fullmatch(program) and rest[:1] == ["-m"]:
         program, *rest = [*rest[1:], ""]
-    name = re.sub(r"[0-9.]+$", "", PurePath(program).name)
+    name = PurePath(program).name.rstrip("0123456789.")
     changes = {"install", "uninstall"} & set(rest[:2])
     return name in _INSTALLERS and bool(changes) and not any(word.partition("=")[0] in _ELSEWHERE for word in rest)
 

@@ -6,15 +6,23 @@ import selectors
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# `timeout` sends SIGTERM to its child and to their group, and a shell passes on the SIGHUP of its terminal.
+_REPEATED = 1.0
+
+
+def outlives_terminal() -> bool:
+    """Whether this process goes on when its terminal closes: under nohup, which ignores SIGHUP."""
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 class Interrupts:
-    """Counts interrupts.
+    """Counts interrupts. The second one is a person who does not want to wait: Ctrl-C again, or a later SIGTERM.
 
     Attributes:
         count: How many there were.
@@ -22,6 +30,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.count = 0
+        self._first = 0.0
         self._reader: socket.socket | None = None
 
     @contextmanager
@@ -54,6 +63,11 @@ class Interrupts:
                 selector.unregister(reader)
                 self._reader = None
 
+    def ask(self) -> None:
+        """Asks for an end, as one interrupt does; after another one it changes nothing."""
+        if not self.count:
+            self._count()
+
     def drain(self) -> None:
         """Empties the socket that woke the selector."""
         if self._reader is not None:
@@ -61,4 +75,10 @@ class Interrupts:
                 self._reader.recv(4096)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        quick = time.monotonic() - self._first < _REPEATED
+        if not self.count or number == signal.SIGINT or (number == signal.SIGTERM and not quick):
+            self._count()
+
+    def _count(self) -> None:
+        self._first = self._first or time.monotonic()
         self.count += 1

@@ -9,18 +9,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from kftune.errors import RunError
-from kftune.local.processes.process_table import ProcessTable, process_table
+from kftune.local.processes.process_table import process_table
 
 _PATIENCE = 10.0
-# The kernel counts starts in ticks, and on a busy machine a start may take a while.
-_TICK = 0.02
-_SPAWN = 5.0
 
 
 def stop_leftovers(mark: str, groups: Iterable[tuple[int, float | None]] = ()) -> int:
-    """Kills every process of this user that carries a mark, and the process groups that a store remembers.
+    """Kills every process of this user that carries a mark, and its group if a store remembers it.
 
-    Both are needed: a trial may have been started a moment before its number was stored, or have started others.
+    A stored process is known by its number, the tick of its start and the mark; `kftune.results.store` forgets those of
+    another start of the machine. One without the mark has replaced its environment, or is another one: it stays.
 
     Args:
         mark: The beginning of ``NAME=value``, as a variable of their environment.
@@ -31,17 +29,29 @@ def stop_leftovers(mark: str, groups: Iterable[tuple[int, float | None]] = ()) -
         How many processes there were.
 
     Raises:
-        RunError: Some of them do not end.
+        RunError: Some of them do not end, or a stored process has no mark.
         MissingExtraError: This system has no /proc, and psutil is not installed.
     """
     table = process_table()
-    leaders = [pid for pid, started in groups if _is_same(table, pid, started)]
+    name, _, beginning = os.fsencode(mark).partition(b"=")
+
+    def find() -> set[int]:
+        return {pid for pid, value in table.variables(name) if value.startswith(beginning)}
+
+    marked = find()
+    leaders = [pid for pid, started in groups if table.is_same(pid, started)]
+    unmarked = [pid for pid in leaders if pid not in marked and table.started(pid) is not None]
+    if unmarked:
+        raise RunError(
+            f"processes of an earlier run must end first; {', '.join(map(str, unmarked))} has the number and start of "
+            f"one, but not its environment; end it if it is a trial: kill {unmarked[0]}"
+        )
     for pid in leaders:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
     found = set(leaders)
     until = time.monotonic() + _PATIENCE
-    while alive := {*table.marked(os.fsencode(mark)), *(pid for pid in leaders if table.started(pid) is not None)}:
+    while alive := {*find(), *(pid for pid in leaders if table.started(pid) is not None)}:
         found |= alive
         for pid in alive:
             with suppress(ProcessLookupError, PermissionError):
@@ -51,9 +61,3 @@ def stop_leftovers(mark: str, groups: Iterable[tuple[int, float | None]] = ()) -
             raise RunError(f"processes of an earlier run must end first, but these do not: {listed}; kill them")
         time.sleep(0.01)
     return len(found)
-
-
-def _is_same(table: ProcessTable, pid: int, started: float | None) -> bool:
-    """Whether the process started at that time; otherwise its number belongs to another process now."""
-    began = table.started(pid)
-    return started is not None and began is not None and started - _TICK <= began <= started + _SPAWN

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.sweep import Sweep
 
 
 class Running(Protocol):
@@ -38,6 +39,7 @@ class Listener(Generic[R]):
         self._interrupts = interrupts
         self._selector = selectors.DefaultSelector()
         self._listened: dict[R, list[int]] = {}
+        self._sweeps: set[Sweep] = set()
 
     def __len__(self) -> int:
         return len(self._listened)
@@ -47,19 +49,28 @@ class Listener(Generic[R]):
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Allows listening within a block; however the block ends, no process is left behind."""
+        """Allows listening within a block; however the block ends, no process is left behind.
+
+        After an error, processes that still run get their grace.
+        """
         try:
             with self._interrupts.listening(self._selector):
-                yield
+                try:
+                    yield
+                finally:
+                    self._let_end()
         finally:
             with ExitStack() as all_of_them:  # also those after one that raises
                 all_of_them.callback(self._selector.close)
                 for running in self:
                     all_of_them.callback(running.process.reap)
+            for sweep in self._sweeps:
+                sweep.now()
 
     def add(self, running: R) -> None:
         """Listens to one more process."""
         self._listened[running] = []
+        self._sweeps.add(running.process.sweep)
         self._attend(running)
 
     def listen(self, *times: float | None) -> Iterator[R]:
@@ -87,12 +98,23 @@ class Listener(Generic[R]):
                 running.process.on_time(moment)
                 self._attend(running)
                 yield running
+        for sweep in self._sweeps:
+            sweep.on_time(moment)
 
     def stop(self, why: str) -> None:
         """Asks all of them to end; `listen` yields each one that has."""
         for running in self:
             running.stopped = why
             running.process.stop()
+
+    def _let_end(self) -> None:
+        """Asks all of them to end, and waits for that; one more interrupt ends the wait."""
+        for running in self:
+            running.process.stop()
+        before = self._interrupts.count
+        while self._listened and self._interrupts.count == before:
+            for _ in self.listen():
+                pass
 
     def kill(self) -> None:
         """Kills all of them; `listen` yields each one that has."""
@@ -114,6 +136,7 @@ class Listener(Generic[R]):
 
     def _longest(self, times: tuple[float | None, ...]) -> float | None:
         """How long to wait; None if nothing is due."""
-        dues = [*times, *(running.process.next_time for running in self)]
+        sweeps = (sweep.due for sweep in self._sweeps)
+        dues = [*times, *sweeps, *(running.process.next_time for running in self)]
         first = min((due for due in dues if due is not None), default=None)
         return None if first is None else max(0.0, first - time.monotonic())

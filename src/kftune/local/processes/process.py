@@ -6,15 +6,18 @@ ready, and `on_time` when `next_time` has come, until `returncode` is set.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+
+from kftune.local.processes.guard.channel import Guard
+from kftune.local.processes.patience import Patience, is_trouble
+from kftune.local.processes.process_table import start_of
+from kftune.local.processes.spawning import PIPE, Spawn, has_ended, pidfd, spawn, with_pipe
+from kftune.local.processes.sweep import NO_MARK, Sweep
 
 CHUNK = 1 << 18
 """Bytes read at once."""
@@ -31,59 +34,15 @@ PASSED_ON: Mapping[int, str] = {**SIGNALS, 128 + signal.SIGKILL: "SIGKILL", 128 
 INTERRUPTED = 130
 """Exit code of a process of kftune that was asked to stop."""
 
-_PIPE = 1 << 20
+NOT_STARTED = 126
+"""Exit code of a process that could not be started after a wait, as of a shell."""
+
 # A process that stays behind and holds the pipe open has this long to write the rest.
 _LINGER = 0.25
+# The guard hears of a process that runs longer than this.
+_MOMENT = 0.1
 # Without pidfd, a process is asked this often whether it has ended.
 _BETWEEN_LOOKS = 0.02
-
-
-class Spawned(Protocol):
-    """A process that was started; `subprocess.Popen` is one.
-
-    Attributes:
-        pid: Its number, which is also that of its process group.
-    """
-
-    pid: int
-
-    def wait(self) -> int:
-        """Waits for its end; returns its exit code, or the negative number of the signal that ended it."""
-        ...
-
-
-Spawn = Callable[[Sequence[str], str, Mapping[str, str], Path, int], Spawned]
-"""Starts a process; see `spawn`."""
-
-
-def spawn(
-    argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int, *, keeps: Sequence[int] = ()
-) -> Spawned:
-    """Starts a program in its own session.
-
-    Args:
-        argv: The command.
-        executable: The program's path.
-        env: The whole environment.
-        cwd: Working folder.
-        output: The descriptor that it writes to.
-        keeps: Further descriptors that it has.
-
-    Raises:
-        OSError: The program cannot be started.
-        ValueError: An argument cannot be passed to a process.
-    """
-    return subprocess.Popen(
-        argv,
-        executable=executable,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        cwd=cwd,
-        env=env,
-        start_new_session=True,
-        pass_fds=keeps,
-    )
 
 
 class TrialProcess:
@@ -103,10 +62,16 @@ class TrialProcess:
         explain: Says what an exit code means; None for the usual meanings.
         endings: Exit codes that show a signal from outside, each with that signal.
         start: Starts the process.
+        patience: Waits while the machine cannot start it, or cannot write its log.
+        sweep: Ends what it leaves behind.
+        guard: Ends it if this process is killed.
+        mark: The variable of its environment, and its value, by which both find it.
+        remove: The command that removes its container.
 
     Attributes:
+        pid: Its number; None before its start, which may have to wait.
         began: When it started (monotonic clock).
-        started: When it started, in seconds: on Linux since the machine started, elsewhere since 1970.
+        started: When it started, by which it is known again; see `start_of`.
         ended: When it ended (monotonic clock).
         returncode: Its exit code; None while it runs.
         timed_out: Whether it ran longer than `timeout`.
@@ -132,8 +97,14 @@ class TrialProcess:
         explain: Callable[[int], str] | None = None,
         endings: Mapping[int, str] = SIGNALS,
         start: Spawn = spawn,
+        patience: Patience | None = None,
+        sweep: Sweep | None = None,
+        guard: Guard | None = None,
+        mark: tuple[str, str] = NO_MARK,
+        remove: Sequence[str] = (),
     ) -> None:
-        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._launch = lambda output: start(argv, executable, env, cwd, output)
+        self._log_path = log
         self._logged = self._received = 0
         self._feed = feed
         self.grace = grace
@@ -141,25 +112,69 @@ class TrialProcess:
         self.explain = explain
         self.endings = endings
         self._clean_up = clean_up
+        self._patience = Patience() if patience is None else patience
+        self.sweep = Sweep() if sweep is None else sweep
+        self._guard = guard
+        self._mark = mark
+        self._remove = remove
         self.cut_short = False
-        self.began = time.monotonic()
-        self.started = _now()
-        try:
-            self._process, self._output = _with_pipe(start, argv, executable, env, cwd)
-        except BaseException:
-            os.close(self._log)
-            raise
-        self.pid = self._process.pid
-        self.ended = 0.0
-        self._exit = _pidfd(self.pid)
-        self._open = True
-        self._exited = False
+        self.pid: int | None = None
+        self.began = self.started = self.ended = 0.0
+        self._exit: int | None = None
+        self._open = self._exited = False
         self.returncode: int | None = None
         self.timed_out = False
-        self._stop_at = None if timeout is None else self.began + timeout
+        self._start_at: float | None = None
+        self._tell_at: float | None = None
+        self._is_told = False
+        self._stop_at: float | None = None
         self._kill_at: float | None = None
         self._linger_until: float | None = None
+        self._look_at: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        """Starts the process, or waits when the machine cannot start it now."""
+        self.sweep.starts(self._mark)
+        if self._guard is not None:
+            self._guard.starts(self._mark, self.grace)
+        try:
+            self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            try:
+                self.began, before = time.monotonic(), time.time()
+                self._process, self._output = with_pipe(self._launch)
+            except BaseException:
+                os.close(self._log)
+                raise
+        except OSError as error:
+            if not is_trouble(error):
+                raise
+            self.began = self.ended = time.monotonic()
+            self._start_at = self._patience.next_try(error)
+            return
+        self._start_at = None
+        self._patience.started()
+        self.pid = self._process.pid
+        self.started = start_of(self.pid, before)
+        self._tell_at = None if self._guard is None else self.began + _MOMENT
+        self._exit = pidfd(self.pid)
+        self._open = True
+        self._stop_at = None if self.timeout is None else self.began + self.timeout
         self._look_at = self.began if self._exit is None else None
+
+    def _start_late(self) -> None:
+        """Tries again to start the process; an error that lies in its command ends it."""
+        if self.cut_short:
+            self.returncode = -signal.SIGTERM
+            self._let_go()
+            return
+        try:
+            self._start()
+        except (OSError, ValueError) as error:
+            problem = f"the program could not be started: {error}"
+            self.explain = lambda code: problem
+            self.returncode = NOT_STARTED
+            self._let_go()
 
     # -- what a caller listens to ----------------------------------------------------------------------------
 
@@ -176,9 +191,12 @@ class TrialProcess:
     @property
     def next_time(self) -> float | None:
         """When `on_time` must be called (monotonic clock); None while nothing is due."""
+        if self._start_at is not None:
+            return self._start_at
         if self._exited:
             return self._linger_until
-        times = [moment for moment in (self._stop_at, self._kill_at, self._look_at) if moment is not None]
+        all_of_them = (self._stop_at, self._kill_at, self._look_at, self._tell_at)
+        times = [moment for moment in all_of_them if moment is not None]
         return min(times, default=None)
 
     def on_output(self) -> None:
@@ -198,10 +216,19 @@ class TrialProcess:
         self._finish_if_ended()
 
     def on_time(self, now: float) -> None:
-        """Does what is due."""
+        """Does what is due.
+
+        Raises:
+            MachineError: The machine could not start it for too long.
+        """
+        if self._start_at is not None:
+            self._start_late()
+            return
+        if self._tell_at is not None and now >= self._tell_at and not self._exited:
+            self._tell_guard()
         if self._look_at is not None:
             self._look_at = now + _BETWEEN_LOOKS
-            if not self._exited and _has_ended(self.pid):
+            if not self._exited and has_ended(self._process.pid):
                 self.on_exit()
         if self._exited:
             self._finish_if_ended(late=self._linger_until is not None and now >= self._linger_until)
@@ -217,7 +244,9 @@ class TrialProcess:
         """Asks the process group to end, and kills it after the grace period."""
         self.cut_short = True
         self._stop_at = None
-        if self._kill_at is None:
+        if self._start_at is not None:
+            self._start_at = 0.0
+        elif self._kill_at is None:
             self._signal(signal.SIGTERM)
             self._kill_at = time.monotonic() + self.grace
 
@@ -230,7 +259,9 @@ class TrialProcess:
     def reap(self) -> None:
         """Kills the process group and waits for its end."""
         self.kill()
-        if self.returncode is None:
+        if self._start_at is not None:
+            self._start_late()
+        elif self.returncode is None:
             self._feed = _drop
             self._exited = True
             self._finish_if_ended(late=True)
@@ -239,7 +270,7 @@ class TrialProcess:
 
     def _signal(self, number: signal.Signals) -> None:
         # The process is not reaped before `_finish_if_ended`, so its number still belongs to this group.
-        if self.returncode is None:
+        if self.returncode is None and self.pid is not None:
             # macOS raises PermissionError for a group that has only dead processes left.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
@@ -251,6 +282,8 @@ class TrialProcess:
         self._signal(signal.SIGKILL)
         self._drain()
         self.returncode = self._process.wait()
+        self._patience.ended()
+        self._let_go()
         if self._open:
             os.close(self._output)
             self._open = False
@@ -260,9 +293,30 @@ class TrialProcess:
         if self._clean_up is not None and (self.cut_short or self.returncode < 0):
             self._clean_up()
 
+    def _let_go(self) -> None:
+        """Tells that it has ended, or will not start."""
+        self.sweep.ended(self._mark)
+        if self._guard is not None and self._is_told:
+            self._guard.ended(self._mark)
+
+    def _tell_guard(self) -> None:
+        """Tells the guard of a process that still runs."""
+        self._tell_at = None
+        if self._guard is not None and self.pid is not None:
+            self._is_told = True
+            descriptors = (self._output, self._log) if self._open else ()
+            self._guard.started(
+                self._mark,
+                self.pid,
+                self.started,
+                grace=self.grace,
+                remove=self._remove,
+                descriptors=descriptors,
+            )
+
     def _drain(self) -> None:
         """Reads what is in the pipe, and no more: a process that was left behind may write without end."""
-        until = self._received + 2 * _PIPE
+        until = self._received + 2 * PIPE
         while self._open and self._received < until and self._read():
             pass
 
@@ -288,59 +342,21 @@ class TrialProcess:
         if self._logged >= LONGEST_LOG:
             chunk += b"\n[kftune: the log ends here, it has 1 GiB; metrics are still read]\n"
         view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._log, view) :]
+        while view and not self._patience.is_over:
+            try:
+                written = os.write(self._log, view)
+            except OSError as error:
+                written = self._write_late(view, error)
+            view = view[written:]
 
-
-def _with_pipe(
-    start: Spawn, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path
-) -> tuple[Spawned, int]:
-    """Starts a process that writes into a pipe; returns the pipe's other end too."""
-    reader, writer = os.pipe()
-    try:
-        _widen(reader)
-        os.set_blocking(reader, False)
-        process = start(argv, executable, env, cwd, writer)
-    except UnicodeEncodeError as error:
-        os.close(reader)
-        lacks = error.object[error.start : error.end]
-        raise ValueError(
-            f"arguments and variables are passed in {error.encoding}, the encoding of this process, which lacks "
-            f"{lacks!r}; set LANG=C.UTF-8 or PYTHONUTF8=1"
-        ) from error
-    except BaseException:
-        os.close(reader)
-        raise
-    finally:
-        os.close(writer)
-    return process, reader
+    def _write_late(self, view: memoryview, error: OSError) -> int:
+        """Waits until the log can be written; returns how much was. One that may not grow ends here."""
+        if not is_trouble(error):
+            self._patience.note(f"{self._log_path.name} ends here, and metrics are still read: {error.strerror}")
+            self._logged = LONGEST_LOG
+            return len(view)
+        return self._patience.hold(f"{self._log_path.name} cannot be written", lambda: os.write(self._log, view))
 
 
 def _drop(chunk: bytes) -> None:
     """Drops output."""
-
-
-def _widen(descriptor: int) -> None:
-    """Makes a pipe hold more, so that a trial that prints much does not wait for kftune."""
-    with suppress(AttributeError, OSError):  # not Linux, or above this user's limit
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
-
-
-def _pidfd(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # not Linux, or a sandbox that forbids it
-        return None
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a child has ended; `wait` still reaps it."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _now() -> float:
-    """The present time, on the clock by which the system knows when a process started."""
-    try:
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    except (AttributeError, OSError):  # not Linux
-        return time.time()

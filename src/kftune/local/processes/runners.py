@@ -16,10 +16,14 @@ from kftune.containers.variables import split, unnamed_file
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.commands import installs, is_shell
+from kftune.local.processes.guard.channel import Guard
 from kftune.local.processes.leftovers import stop_leftovers
-from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, Spawned, TrialProcess, spawn
+from kftune.local.processes.patience import Patience
+from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, TrialProcess
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
+from kftune.local.processes.spawning import Spawned, spawn
 from kftune.local.processes.start import Runtime, Start
+from kftune.local.processes.sweep import Sweep
 
 Feed = Callable[[bytes], object]
 
@@ -30,12 +34,18 @@ class ProcessRunner:
     Attributes:
         runtime: What it starts.
         tell: Called with a note about how processes start, while they do.
+        patience: Waits while the machine cannot start them.
+        sweep: Ends what processes leave behind.
+        guard: Ends them if kftune is killed.
     """
 
     runtime: ClassVar[Runtime] = "process"
 
     def __init__(self) -> None:
         self.tell: Callable[[str], object] = str
+        self.sweep = Sweep(off=self.runtime == "container")
+        self.guard = Guard(lambda note: self.tell(note))
+        self.patience = Patience(lambda note: self.tell(note))
         self._outside = dict(os.environ)
         self._cores = _cores()
         self._programs: dict[tuple[str, Path, str], str] = {}
@@ -115,13 +125,18 @@ class ProcessRunner:
             clean_up=(lambda: self._sweep(start)) if start.sweep else None,
             endings=_endings(start),
             start=self._spawn,
+            patience=self.patience,
+            sweep=self.sweep,
+            guard=self.guard,
+            mark=start.mark,
         )
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
         return spawn(argv, executable, env, cwd, output)
 
     def close(self) -> None:
-        """Ends what starts processes; those that it has started are not affected."""
+        """Ends what starts and guards processes, when none runs any more."""
+        self.guard.close()
 
     def remove_leftovers(
         self, mark: str, labels: Mapping[str, str], groups: Iterable[tuple[int, float | None]] = ()
@@ -247,6 +262,11 @@ class ContainerRunner(ProcessRunner):
             explain=lambda code: how_it_ended(code, container).text,
             endings=PASSED_ON,
             start=partial(self._spawn_client, container, variables.file),
+            patience=self.patience,
+            sweep=self.sweep,
+            guard=self.guard,
+            mark=start.mark,
+            remove=self._engine.remove_argv(start.name),
         )
 
     def _spawn_client(

@@ -29,7 +29,9 @@ class StudyAlone(StudyEngine):
             raise
         finally:
             self._trials.close()
-        return self.conclude(reason)
+        outcome = self.conclude(reason)
+        self._audience.raise_error()
+        return outcome
 
     def _loop(self) -> Reason:
         while True:

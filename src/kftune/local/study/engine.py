@@ -9,6 +9,7 @@ from typing import Any
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.samplers import Sampler, Suggestion
+from kftune.local.study.audience import Audience
 from kftune.local.study.events import OnEvent, StudyFinished, now
 from kftune.local.study.failure import end_state
 from kftune.local.study.pauses import Pauses, with_last_reports
@@ -60,7 +61,11 @@ class StudyEngine:
         self._sampler = sampler
         self._trials = trials
         self._interrupts = interrupts
-        self._telling = Telling(store, emit)
+        self._audience = Audience(emit, interrupts)
+        self._telling = Telling(store, self._audience if emit else None)
+        trials.runner.tell = self._telling.note
+        trials.runner.patience.asked_to_stop = lambda: interrupts.count > 0
+        store.wait_with(trials.runner.patience.hold)
         self._origin = store.meta.origin(trials.code, trials.revision)
         self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
         earlier = with_last_reports(store, plan)

@@ -16,7 +16,7 @@ from kftune.local.samplers import Sampler, check_allowed, check_runs_here, make_
 from kftune.local.study.alone import StudyAlone
 from kftune.local.study.changes import changes
 from kftune.local.study.cost_limit import CostRule, cost_rule
-from kftune.local.study.events import Note, OnEvent, now
+from kftune.local.study.events import OnEvent, now
 from kftune.local.study.failure import end_of
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
@@ -175,7 +175,6 @@ def parts_of_run(
     emit = None
     if on_event is not None:
         emit = _noting(study, store.folder, on_event)
-        trials.runner.tell = lambda note: on_event(Note(note))
     return Parts(study_plan(study, store.meta, limit), sampler, emit)
 
 

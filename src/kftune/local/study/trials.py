@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,22 +15,26 @@ from kftune.argv import NO_KINDS
 from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.limits import within_limits
 from kftune.local.processes.passing import passed
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, step_remedies
-from kftune.local.processes.runners import ContainerRunner, ProcessRunner
+from kftune.local.processes.runners import ProcessRunner
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime, Start, step_start
-from kftune.local.processes.warm import WarmRunner
-from kftune.results import FINISHED, RunFolder, Trial
+from kftune.local.study.shared_trials import (
+    OUTPUT_VARIABLE,
+    RESUMED_VARIABLE,
+    SharedTrials,
+    end_leftovers,
+    trial_variables,
+)
+from kftune.results import RunFolder, Trial
 from kftune.revision import revision_of
-from kftune.spec.arguments import HPARAMS_FILE
 from kftune.study import Study
 
 OUTPUT = "/kftune/output"
 """Where a trial in a container finds its output folder."""
 
-_OUTPUT_VARIABLE = "KFTUNE_OUTPUT_DIR"
-_RESUMED_VARIABLE = "KFTUNE_RESUMED"
 _DATA = "/kftune/data"
 
 
@@ -55,8 +60,8 @@ class Trials(ABC):
         self.runner = runner
         self.devices = devices
         self.notes: list[str] = []
-        self.parallel = devices.limit(wanted, self.notes)
-        self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(str(folder.path).encode()).hexdigest()[:32]}
+        self.parallel = within_limits(devices.limit(wanted, self.notes), self.notes)
+        self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:32]}
         self._name = f"kftune-{self.labels[LABEL_OF_RUN][:12]}-"
         self._prepared: Path | None = None
         self.code = self.revision = ""
@@ -88,13 +93,16 @@ class Trials(ABC):
             ValueError: These values cannot be passed to it.
         """
         output = self.folder.output(trial)
-        if output == self._prepared:
-            self._prepared = None
-        else:
-            output.mkdir(exist_ok=True)
-        start = self._record(trial, assignment, output, gpus if self.devices.used else None)
+
+        def record() -> Start:
+            if output != self._prepared:
+                output.mkdir(exist_ok=True)
+            return self._record(trial, assignment, output, gpus if self.devices.used else None)
+
+        start = self.runner.patience.hold(f"the files of {trial} cannot be written", record)
+        self._prepared = None if output == self._prepared else self._prepared
         if goes_on is not None:
-            start = start.with_changes(env={**start.env, _RESUMED_VARIABLE: str(goes_on)})
+            start = start.with_changes(env={**start.env, RESUMED_VARIABLE: str(goes_on)})
         return self.runner.start(start, feed)
 
     def prepare(self, trial: str) -> None:
@@ -105,7 +113,9 @@ class Trials(ABC):
         """
         if self.folder.output(trial) != self._prepared:
             self.discard()
-            self._prepared = self.folder.new_output(trial)
+            self._prepared = self.runner.patience.hold(
+                f"the folder of {trial} cannot be made", lambda: self.folder.new_output(trial)
+            )
 
     def discard(self) -> None:
         """Removes a folder that was prepared and not used."""
@@ -146,23 +156,12 @@ class Trials(ABC):
             RunError: A process does not end.
             ContainerError: The container engine does not answer.
         """
-        groups = [(trial.pid, trial.pid_started) for trial in trials if trial.pid and trial.state not in FINISHED]
-        self.runner.remove_leftovers(f"{_OUTPUT_VARIABLE}={self.folder.outputs}/", self.labels, groups)
+        end_leftovers(self.runner, self.folder.outputs, self.labels, trials)
 
 
 def trial_mark(output: Path) -> tuple[str, str]:
     """The variable that marks all processes of a trial."""
-    return _OUTPUT_VARIABLE, str(output)
-
-
-def trial_variables(trial: str, output: str) -> dict[str, str]:
-    """The variables by which a trial knows its name and its output folder.
-
-    Args:
-        trial: Its name.
-        output: The folder, as the trial sees it.
-    """
-    return {"KFTUNE_TRIAL_NAME": trial, "KATIB_TRIAL_NAME": trial, _OUTPUT_VARIABLE: output}
+    return OUTPUT_VARIABLE, str(output)
 
 
 class TrialContainers(NamedTuple):
@@ -176,67 +175,6 @@ class TrialContainers(NamedTuple):
     """Further files and folders that each container sees."""
     network: bool = False
     """Whether they get a network."""
-
-
-class SharedTrials:
-    """What the trials of several studies of the same step share: what starts them, and the GPUs.
-
-    Args:
-        study: One of the studies.
-        outputs: The folder above the output folders of all of them.
-        place: The folder of the study's file.
-        total: How many trials all of them may have.
-        parallel: How many of all of them should run at the same time.
-        differing: The variables of the environment in which the studies differ.
-        runtime: What trials run in.
-        gpus: The devices to share; None finds them.
-        images: Image in the study -> the one to run here.
-
-    Attributes:
-        runner: What starts them.
-        devices: The GPUs.
-        parallel: How many run at the same time.
-        notes: What the user should know about that.
-        found: Command -> code and revision; empty before the first study is checked.
-    """
-
-    def __init__(
-        self,
-        study: Study,
-        outputs: Path,
-        place: Path,
-        *,
-        total: int,
-        parallel: int,
-        differing: Iterable[str] = (),
-        runtime: Runtime = "process",
-        gpus: Sequence[str] | None = None,
-        images: Mapping[str, str] | None = None,
-    ) -> None:
-        self.devices = SharedDevices(study.step.resources.gpu, gpus)
-        self.runner = (
-            ContainerRunner(place, images)
-            if runtime == "container"
-            else _processes(study, outputs, self.devices, all_at_once=parallel >= total, differing=differing)
-        )
-        self.notes: list[str] = []
-        self.parallel = self.devices.limit(parallel, self.notes)
-        self.found: dict[tuple[str, ...], tuple[str, str]] = {}
-
-    def remove_leftovers(self, outputs: Path, labels: Mapping[str, str], trials: Iterable[Trial]) -> None:
-        """Ends what a killed run of any of them left behind.
-
-        Args:
-            outputs: The folder above the output folders of all of them.
-            labels: Labels of their containers.
-            trials: Those that the killed run has stored as running.
-
-        Raises:
-            RunError: A process does not end.
-            ContainerError: The container engine does not answer.
-        """
-        groups = [(trial.pid, trial.pid_started) for trial in trials if trial.pid and trial.state not in FINISHED]
-        self.runner.remove_leftovers(f"{_OUTPUT_VARIABLE}={outputs}/", labels, groups)
 
 
 class StudyTrials(Trials):
@@ -375,25 +313,3 @@ def data_of(study: Study, place: Path) -> Path | None:
     if not here.exists():
         raise RunError(f"the step's data must be there, but {here} is not; see step.data.path in the study")
     return here
-
-
-def _variables(study: Study) -> list[str]:
-    """Returns the variables by which trials get their hyperparameters."""
-    given = study.step.arguments
-    if given is None or given.way == "command-line":
-        return []
-    return [HPARAMS_FILE] if given.way == "json-file" else [given.variable(name) for name in study.argument_names]
-
-
-def _processes(
-    study: Study, outputs: Path, devices: SharedDevices, *, all_at_once: bool, differing: Iterable[str]
-) -> ProcessRunner:
-    """Returns what starts trials as processes; where all of them start at once, none can share imports."""
-    module, warm = study.step.module, study.step.warm
-    if module is None or warm is False or all_at_once:
-        return ProcessRunner()
-    variables = (*trial_variables("", ""), _RESUMED_VARIABLE, *_variables(study), *differing)
-    shared: dict[str, str | None] = dict.fromkeys(variables)
-    if devices.used:
-        shared["CUDA_VISIBLE_DEVICES"] = ",".join(devices.all)
-    return WarmRunner(module, asked=warm, mark=(_OUTPUT_VARIABLE, f"{outputs}/"), shared=shared)

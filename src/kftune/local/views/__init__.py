@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
-from kftune.local.views.view import View
+from kftune.local.views.view import JsonView, View
 
-__all__ = ["View", "entities_view", "pipeline_view", "study_view"]
+__all__ = ["JsonView", "View", "entities_view", "pipeline_view", "study_view"]
 
 
 def _is_redrawn(out: TextIO) -> bool:

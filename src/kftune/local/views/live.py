@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Self, TextIO
+from typing import NoReturn, TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment
@@ -34,12 +36,16 @@ STATE_STYLES = {
 
 
 class _Terminal(Console):
-    """A terminal that shows what it would obey in names and messages."""
+    """A terminal that shows what it would obey in names and messages, and whose errors reach the caller."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yields the pieces of what is shown."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=shown(segment.text))
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Raises the error that is being handled; rich would end this process."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class LiveView(View):
@@ -52,22 +58,22 @@ class LiveView(View):
     """
 
     def __init__(self, out: TextIO) -> None:
-        self._console = _Terminal(file=out, highlight=False)
+        self._console: Console = _Terminal(file=out, highlight=False)
         self._live = Redrawn(self._draw, self._console, _PER_SECOND)
 
-    def __enter__(self) -> Self:
+    def _begin(self) -> None:
         self._live.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def _end(self) -> None:
         self._live.stop()
+        self._live.check()
         summary = [*self._summary()]
         if summary:
             self._console.print(Group(*summary))
 
-    def __call__(self, event: Event) -> None:
-        """Applies one event; the table is redrawn several times a second."""
-        self._apply(event)
+    def _show(self, event: Event) -> None:
+        self._live.check()
+        self._apply(event)  # the table is redrawn several times a second
         if isinstance(event, Note):
             self._print(f"note: {event.message}", "yellow")
 

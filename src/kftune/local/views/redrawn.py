@@ -29,7 +29,24 @@ class Redrawn(Live):
         self._drawn: list[int] = []
         self._size = console.size
         self._above = 0
+        self._error: OSError | None = None
         super().__init__(get_renderable=self._lines, console=console, refresh_per_second=per_second, transient=True)
+
+    def refresh(self) -> None:
+        """Draws the frame, also from a thread of its own; `check` raises the error that this ends in."""
+        try:
+            super().refresh()
+        except OSError as error:
+            self._error = error
+
+    def check(self) -> None:
+        """Raises the error of the terminal.
+
+        Raises:
+            OSError: The terminal has closed.
+        """
+        if self._error is not None:
+            raise self._error
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Adds the erasure of such rows, and the frame, to what is printed."""

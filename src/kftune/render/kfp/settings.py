@@ -18,7 +18,7 @@ from kftune.spec.pod import Volume
 from kftune.spec.quantities import parse_quantity
 
 # Source: kfp 2.17, dsl/pipeline_task.py: what its setters accept.
-_CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
+_CPU = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)m?")
 _MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
 
 

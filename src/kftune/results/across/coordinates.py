@@ -17,6 +17,8 @@ _POINTS = 1024
 _ORDERS = 50
 _MOST_LISTED = 20
 _NEAR = 0.3
+# Two numbers have a term together while there are no more than this: the number of pairs grows with its square.
+_MOST_PAIRED = 8
 
 
 class Coordinate:
@@ -33,6 +35,7 @@ class Coordinate:
 
     def __init__(self, name: str, declared: Domain | None, domain: Domain) -> None:
         self.name, self.declared, self.domain = name, declared, domain
+        self._shares: dict[Any, float] = {}
         self.options: Sequence[Any] | None = domain.grid() if isinstance(domain, Listed) else None
         self._table = (
             [] if self.options is not None else [domain.quantile(each / _POINTS) for each in range(_POINTS + 1)]
@@ -44,6 +47,12 @@ class Coordinate:
         Args:
             value: The number; one outside of the domain counts as its nearest end.
         """
+        found = self._shares.get(value)
+        if found is None:
+            found = self._shares[value] = self._share(value)
+        return found
+
+    def _share(self, value: Any) -> float:
         low, high = bisect_left(self._table, value), bisect_right(self._table, value)
         if low == high and 0 < low <= _POINTS:
             below, above = self._table[low - 1], self._table[low]
@@ -127,8 +136,8 @@ def _around(values: Sequence[Any]) -> Domain:
 def features(coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> list[float]:
     """Returns the terms of a response surface of the second order at a point.
 
-    A number has its share and the square of it, two numbers have their product, and a listed value has its own term. A
-    value that is not active is in the middle.
+    A number has its share and the square of it, two of up to eight numbers have their product, and a listed value has
+    its own term. A value that is not active is in the middle.
 
     Args:
         coordinates: The hyperparameters.
@@ -147,7 +156,7 @@ def _terms(coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> Itera
             centred = 2 * each.share(point[each.name]) - 1 if each.name in point else 0.0
             numbers.append(centred)
             yield from (centred, centred * centred)
-    for place, one in enumerate(numbers):
+    for place, one in enumerate(numbers if len(numbers) <= _MOST_PAIRED else ()):
         yield from (one * other for other in numbers[:place])
 
 

@@ -19,9 +19,11 @@ from kftune.results.compare import INTERVAL
 
 _DRAWS = 400
 _LEAST_TRIALS = 3
-# Of more, the ones most similar to the proposed point count, and the best ones.
+# Of more, the ones most similar to the proposed point count, and the best one.
 _MOST_TRIALS = 24
 _LARGEST = 3.0
+# A gain below this part of the standard deviation of an entity's trials is a trifle.
+_LEAST_GAIN = 0.1
 # How much of an entity's own differences is taken for noise; the last one takes nearly all of it.
 _NOISE = (0.05, 0.2, 1.0, 5.0, 1000.0)
 
@@ -54,6 +56,13 @@ class Gain(NamedTuple):
     high: float
     tried: bool
     """Whether the entity has tried the proposed values."""
+    scale: float
+    """The standard deviation of the values of its trials."""
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether the entity clearly gains, and more than a trifle."""
+        return self.low > 0 and self.gain > _LEAST_GAIN * self.scale
 
 
 def gains(entities: Sequence[Entity], coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> list[Gain]:
@@ -67,8 +76,7 @@ def gains(entities: Sequence[Entity], coordinates: Sequence[Coordinate], point: 
     known = [_Known(entity, coordinates, point) for entity in entities if len(entity.scored) >= _LEAST_TRIALS]
     fit = fitted([[*zip(each.terms, each.standard, strict=True)] for each in known])
     surface = Surface([0.0] * len(features(coordinates, point))) if fit is None else fit.surface
-    found = sorted(((each.gain(surface), each.scale) for each in known), key=lambda each: -each[0].gain / each[1])
-    return [gain for gain, _ in found]
+    return sorted((each.gain(surface) for each in known), key=lambda each: -each.gain / each.scale)
 
 
 class _Known:
@@ -113,7 +121,14 @@ class _Known:
             for _ in range(_DRAWS)
         )
         low, high = (drawn[min(int(share * _DRAWS), _DRAWS - 1)] for share in INTERVAL)
-        return Gain(self._entity, found * self.scale, low * self.scale, high * self.scale, bool(tried))
+        return Gain(
+            entity=self._entity,
+            gain=found * self.scale,
+            low=low * self.scale,
+            high=high * self.scale,
+            tried=bool(tried),
+            scale=self.scale,
+        )
 
     def _smooth(self, rest: Sequence[float], mean: float, noise: float) -> _Smooth:
         """Returns how the differences of trials add up elsewhere, if so much of them is noise."""
@@ -132,8 +147,5 @@ class _Known:
 
 def _chosen(trials: Sequence[Tried], coordinates: Sequence[Coordinate], point: Mapping[str, Any]) -> list[Tried]:
     """Returns the trials that count, the best one first."""
-    if len(trials) <= _MOST_TRIALS:
-        return list(trials)
-    half = _MOST_TRIALS // 2
-    near = sorted(trials[half:], key=lambda each: -likeness(coordinates, each.point, point))
-    return [*trials[:half], *near[:half]]
+    near = sorted(trials[1:], key=lambda each: -likeness(coordinates, each.point, point))
+    return [trials[0], *near[: _MOST_TRIALS - 1]]

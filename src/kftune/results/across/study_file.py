@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kftune.errors import UsageError
@@ -11,7 +11,10 @@ from kftune.results.trials import Trials
 
 
 def narrowed_study(
-    found: Mapping[str, Any], given: Sequence[Trials], base: Mapping[str, Any] | None = None
+    found: Mapping[str, Any],
+    given: Sequence[Trials],
+    base: Mapping[str, Any] | None = None,
+    searched: Collection[str] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Returns a study as a file has it, and what a reader has to know about it.
 
@@ -19,37 +22,28 @@ def narrowed_study(
         found: What `summarise` has returned.
         given: The results of the entities.
         base: The content of the study file that is narrowed; None makes a study of what the results say.
+        searched: What that study searches; None for all.
 
     Raises:
         UsageError: The results do not say what a trial runs.
     """
     study, notes = (dict(base), []) if base is not None else _from_results([results.meta for results in given])
-    search = dict(study.get("search") or {})
-    fixed = _names(study.get("values") or {})
-    for name in found["narrowed"]:
-        if name in fixed:
-            notes.append(f"{name} stays fixed, as in the study")
-        else:
-            search[name] = found["space"][name]
+    names = found["space"].keys() if searched is None else {*found["space"]} & {*searched}
+    left = [name for name in found["space"] if name not in names]
+    if left:
+        notes.append(f"the study does not search {', '.join(left)}, so {'they stay' if len(left) > 1 else 'it stays'}")
+    search = {
+        **(study.get("search") or {}),
+        **{name: found["space"][name] for name in found["narrowed"] if name in names},
+    }
     if search:
         study["search"] = search
     if found["defaults"] is not None:
-        points = [each for each in study.get("points") or [] if each != found["defaults"]["values"]]
-        first = {name: value for name, value in found["defaults"]["values"].items() if name not in fixed}
-        study["points"] = [first, *points]
+        first = {name: value for name, value in found["defaults"]["values"].items() if name in names}
+        study["points"] = [first, *(each for each in study.get("points") or [] if each != first)]
     if not found["narrowed"]:
         notes.append("no range is clear enough to narrow the space to; the shared defaults are the first point")
     return study, notes
-
-
-def _names(values: Mapping[str, Any], prefix: str = "") -> set[str]:
-    """Returns the dotted names of values that may be nested."""
-    found = set()
-    for key, value in values.items():
-        found.add(f"{prefix}{key}")
-        if isinstance(value, Mapping):
-            found |= _names(value, f"{prefix}{key}.")
-    return found
 
 
 def _from_results(metas: Sequence[Meta]) -> tuple[dict[str, Any], list[str]]:

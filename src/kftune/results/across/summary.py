@@ -56,7 +56,7 @@ def summarise(given: Sequence[Trials], metric: str | None = None) -> dict[str, A
             for each in common.coordinates
         },
         "narrowed": [*narrow],
-        "own": [each.entity.label for each in own if each.low > 0],
+        "own": [each.entity.label for each in own if each.worth_it],
         "cautions": [*_cautions(entities, used, common, fit, own)],
     }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kftune import json_input
 from kftune.results.layout import INDEX, RunFolder, trial_of_file
 from kftune.results.pipeline_names import CACHE, DONE, LOCK, LOG, REQUEST, RUN_FILE, RUN_FORMAT, STEPS, STUDY
 
@@ -107,7 +107,7 @@ def _run_at(folder: Path, found: Found) -> dict[str, Any] | None:
     if not _is_file(folder / RUN_FILE):  # a pipe would never end
         return None
     try:
-        content = json.loads((folder / RUN_FILE).read_bytes())
+        content = json_input.loads((folder / RUN_FILE).read_bytes())
     except OSError as error:
         found.unreadable.append(f"{folder / RUN_FILE}: {error.strerror}")
         return None

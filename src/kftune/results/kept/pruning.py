@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from kftune import json_input
 from kftune.errors import KftuneError
 from kftune.results.kept.disk import problem_text, usage_of
 from kftune.results.kept.finding import Found, find_results, run_of
@@ -195,7 +195,7 @@ def _entries(folder: Path, made: Plan) -> Iterator[Path]:
 def _cached_of(path: Path) -> str | None:
     """Returns the run that a file of the cache names; None if it is not one of those."""
     try:
-        run = json.loads(path.read_bytes())["run"]
+        run = json_input.loads(path.read_bytes())["run"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return run if isinstance(run, str) and run and Path(run).name == run else None

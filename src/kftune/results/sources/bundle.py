@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 import zlib
 from pathlib import Path
 
+from kftune import json_input
 from kftune.errors import StoreError
 from kftune.results.sources import own_json
 from kftune.results.trials import Trials
@@ -32,10 +32,10 @@ def read(file: Path, place: str) -> Trials:
     try:
         with zipfile.ZipFile(file) as found:
             text = _text(found, place)
-        data = json.loads(text)
+        data = json_input.loads(text)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise StoreError(f"this is no bundle, or it is damaged: {error}", place) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise StoreError(f"{RESULTS} in this bundle is no JSON: {error}", place) from error
     if not isinstance(data, dict) or "format" not in data:
         raise StoreError(f"{RESULTS} in this bundle is not what kftune results --format json prints", place)

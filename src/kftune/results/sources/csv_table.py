@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kftune.errors import StoreError, suggestion
+from kftune.errors import StoreError, listed, suggestion
 from kftune.metrics.values import MetricValues
 from kftune.results.origins import COLUMNS
 from kftune.results.records import SCORED, Origin, State, TrackedMetric, Trial
@@ -60,7 +60,7 @@ def read(text: str, place: str, hints: Hints = NO_HINTS) -> Trials:
     if hints.objective is None or hints.direction is None:
         raise StoreError(
             f"a table does not say what is optimized: give --objective and --direction minimize or maximize, or the "
-            f"study (--study FILE); the columns are: {', '.join(header)}",
+            f"study (--study FILE); the columns are: {listed(header)}",
             place,
         )
     columns = _columns(header, hints, place)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from kftune import json_input
 from kftune.errors import StoreError, near_files
 from kftune.results.layout import RunFolder
 from kftune.results.lines import is_lines
@@ -77,8 +77,8 @@ def trials_in(place: Path, hints: Hints = NO_HINTS) -> Trials | None:
     if place.suffix in YAML_SUFFIXES:
         return cast("Trials | None", _module("katib_files").in_yaml(text, str(place)))
     try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        data = json_input.loads(text)
+    except ValueError as error:
         raise StoreError(f"a file with trials is JSON or CSV, but this is neither: {error}", str(place)) from error
     reader = _of_json(data)
     if reader is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kftune.errors import RunError, StoreError
+from kftune.errors import RunError, StoreError, listed
 from kftune.katib.engines.declared import parameters_of, readers_of
 from kftune.katib.go.experiment_fields import TRIAL_STATES
 from kftune.katib.go.numbers import number_or_text
@@ -89,7 +89,7 @@ def _sorted_out(objects: Sequence[Any], place: str) -> _Objects:
     names = sorted({_name(each) for each in experiments} or {_owner(each) for each in trials})
     if len(names) != 1:
         raise StoreError(
-            f"this has {len(names)} Experiments: {', '.join(names)}; save one with its trials: kubectl get "
+            f"this has {len(names)} Experiments: {listed(names)}; save one with its trials: kubectl get "
             f"experiment/NAME -o yaml, and kubectl get trial -l {EXPERIMENT_LABEL}=NAME -o yaml",
             place,
         )

@@ -14,7 +14,7 @@ from kftune.results.trials import Trials
 
 
 def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None = None) -> list[Trials]:
-    """Opens the trials of a place; of a folder without results of its own, those of each folder in it.
+    """Opens the trials of a place; of a folder that has none itself, the trials of each folder in it.
 
     A folder of the results of several entities may have those of `leave_out` only, and gives nothing then.
 
@@ -44,7 +44,7 @@ def open_several(place: Path, hints: Hints = NO_HINTS, *, leave_out: Path | None
 def inner_results(place: Path) -> list[Path]:
     """Returns the folders with results in a folder that has none of its own, by name.
 
-    Those that a new run has moved aside are left out.
+    Folders that a new run has moved aside are left out.
 
     Args:
         place: A folder, or any other path, which has none.

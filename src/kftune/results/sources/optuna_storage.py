@@ -5,8 +5,8 @@ Source: optuna 5.0, optuna/storages/_rdb/models.py, optuna/storages/journal/_sto
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from kftune import json_input
 from kftune.errors import KftuneError
 from kftune.results.tables import check_plain
 
@@ -102,7 +103,7 @@ class StoredTrial:
 
 def _connected(path: Path) -> sqlite3.Connection:
     path.stat()  # SQLite's own message does not say that the file is missing
-    return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
+    return sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro", uri=True)
 
 
 def has_studies(path: Path) -> bool:
@@ -150,7 +151,7 @@ def _of_tables(connection: sqlite3.Connection) -> Iterator[StoredStudy]:
         found = rows("SELECT direction FROM study_directions WHERE study_id = ? ORDER BY objective", key)
         study = StoredStudy(name, [_DIRECTIONS.get(direction, "minimize") for (direction,) in found])
         attributes = dict(rows("SELECT key, value_json FROM study_system_attributes WHERE study_id = ?", key))
-        study.names = _texts(json.loads(attributes.get(_NAMES, "[]")))
+        study.names = _texts(json_input.loads(attributes.get(_NAMES, "[]")))
         trials = {number: StoredTrial(state, started, ended) for number, state, started, ended in rows(_TRIALS, key)}
         study.trials = [*trials.values()]
         for number, param, value, kind in rows(_PARAMS, key):
@@ -179,7 +180,7 @@ def studies_in_journal(text: str, refuse: Callable[[int, Exception], KftuneError
     for number, line in enumerate(text.splitlines(), start=1):
         if line:
             try:
-                journal.take(json.loads(line))
+                journal.take(json_input.loads(line))
             except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
                 raise refuse(number, error) from error
     return [study for study in journal.studies if study is not None]

@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kftune import json_input
 from kftune.domains import Choice, Constant, Domain, domain_from_spec
-from kftune.errors import DomainError, StoreError, suggestion
+from kftune.errors import DomainError, StoreError, listed, suggestion
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
@@ -93,7 +94,8 @@ def _chosen(studies: Sequence[StoredStudy], hints: Hints, place: str) -> StoredS
     if hints.study_name is None and len(studies) == 1:
         return studies[0]
     if hints.study_name is None:
-        raise StoreError(f"this has {len(studies)} studies: {', '.join(names)}; name one ({hints.name_option})", place)
+        what = f"{len(studies)} studies: {listed(names)}"
+        raise StoreError(f"this has {what}; name one ({hints.name_option})", place)
     if hints.study_name not in names:
         raise StoreError(f"this has no study {hints.study_name!r}; {suggestion(hints.study_name, names)}", place)
     return studies[names.index(hints.study_name)]
@@ -181,7 +183,7 @@ def _seconds(trial: StoredTrial) -> float | None:
 
 
 def _value(number: float, kind: str) -> Any:
-    distribution = json.loads(kind)
+    distribution = json_input.loads(kind)
     if "choices" in distribution["attributes"]:
         return distribution["attributes"]["choices"][int(number)]
     return int(number) if distribution["name"].startswith("Int") else float(number)
@@ -189,7 +191,7 @@ def _value(number: float, kind: str) -> Any:
 
 def _domain(kind: str) -> Domain | None:
     """Returns the domain of a distribution; None for one that kftune has no domain for."""
-    distribution = json.loads(kind)
+    distribution = json_input.loads(kind)
     given: Mapping[str, Any] = distribution["attributes"]
     name: str = distribution["name"]
     try:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from kftune.local.processes.process import Spawned
+from kftune.local.processes.spawning import Spawned
 
 # Source: Linux 3.4, include/uapi/linux/prctl.h.
 _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kftune.local.processes.process import Spawned
+from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.processes.runners import ProcessRunner
+from kftune.local.processes.spawning import Spawned
 
 if TYPE_CHECKING:  # only studies with a warm worker need them
     from kftune.local.processes.warm.worker import WarmWorker
@@ -41,10 +42,13 @@ class WarmRunner(ProcessRunner):
         self._worker: WarmWorker | None = None
 
     def close(self) -> None:
-        """Ends the worker."""
+        """Ends the worker, and the guard."""
+        super().close()
         if self._worker is not None:
             self._worker.close()
             self._drop_broken()
+            # What its forks have forked has its environment, which names no trial.
+            stop_leftovers("=".join(self._mark))
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
         if not self._begun:

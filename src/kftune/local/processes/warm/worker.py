@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kftune.local.processes.process import Spawned
+from kftune.local.processes.spawning import Spawned
 from kftune.local.processes.warm.adoption import Adoption
 from kftune.local.processes.warm.imports import Imports
 
