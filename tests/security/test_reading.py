@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -205,3 +206,58 @@ def test_saved_results_with_odd_values_are_refused(tmp_path, capsys, name, value
     saved.write_text(json.dumps(content))
     assert main(["results", str(saved)]) == 2
     assert "this is not a whole document of" in capsys.readouterr().err
+
+
+QUICK = """\
+name: s
+hparams: LstmHparams
+search: {learning_rate: {loguniform: [0.001, 0.1]}}
+objective: {metric: loss, direction: minimize}
+algorithm: {name: random}
+budget: {max_trials: 1}
+step: {command: [sh, -c, echo loss=1]}
+"""
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A study with results, which somebody else has sent."""
+    folder = tmp_path_factory.mktemp("planted")
+    (folder / "study.yaml").write_text(QUICK)
+    assert main(["run", str(folder / "study.yaml")]) == 0
+    return folder
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", ["trials.jsonl", "lock", "../.gitignore", "entities.json"])
+def test_a_fifo_among_results_is_not_waited_for(planted, tmp_path, name):
+    folder = Path(shutil.copytree(planted, tmp_path / "own"))
+    place = folder / "runs" / "s" / name
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    for command in (["list", str(folder)], ["status", str(folder / "study.yaml")], ["lint", str(folder)]):
+        main(command)
+    assert main(["run", str(folder / "study.yaml"), "budget.max_trials=2"]) in (0, 2)
+
+
+def test_a_lock_that_is_a_link_empties_no_file(planted, tmp_path, capsys):
+    folder = Path(shutil.copytree(planted, tmp_path / "own"))
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (folder / "runs" / "s" / "lock").unlink()
+    (folder / "runs" / "s" / "lock").symlink_to(victim)
+    assert main(["run", str(folder / "study.yaml"), "budget.max_trials=2"]) == 2
+    assert "a lock must be a regular file, but this is a link; remove it" in capsys.readouterr().err
+    assert victim.read_text() == "precious"
+
+
+def test_a_log_that_is_a_link_overwrites_no_file(planted, tmp_path):
+    folder = Path(shutil.copytree(planted, tmp_path / "own"))
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for number in range(1, 4):
+        log = folder / "runs" / "s" / "logs" / f"s-{number:04}.log"
+        log.unlink(missing_ok=True)
+        log.symlink_to(victim)
+    assert main(["run", str(folder / "study.yaml"), "budget.max_trials=3"]) == 0
+    assert victim.read_text() == "precious"

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from kftune import confined, json_input
 from kftune.errors import ContainerError, UnknownNameError
-from kftune.files import write_text
+from kftune.files import open_regular, write_text
 
 PREFIX = "images/"
 """The prefix of the names of images of the project."""
@@ -117,7 +117,8 @@ def read_lock(path: Path) -> Lock:
         OSError: The file cannot be read.
     """
     try:
-        data: Any = json_input.loads(path.read_bytes())
+        with open_regular(path) as file:
+            data: Any = json_input.loads(file.read())
         if data["version"] != _VERSION:
             raise ContainerError(f"{path} must have version {_VERSION}, but has {data['version']!r}; build again")
         images = {name: _read_image(each) for name, each in data["images"].items()}
