@@ -129,13 +129,16 @@ def _put_out(texts: Iterable[FixedText], places: Sequence[str], *, only_show: bo
     from kftune.files import write_text
     from kftune.yaml_text.difference import difference
 
+    to_write: list[tuple[Path, str]] = []
     for text in texts:
         if only_show:
             write_data(difference(text.before, text.after, text.file))
         elif text.file == STDIN:
             write_data(text.after)
         elif text.after != text.before:
-            write_text(_place(Path(text.file), [Path(place) for place in places]), text.after)
+            to_write.append((_place(Path(text.file), [Path(place) for place in places]), text.after))
+    for place, content in to_write:  # after all places have been checked
+        write_text(place, content)
 
 
 def _place(file: Path, places: Sequence[Path]) -> Path:
