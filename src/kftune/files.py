@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -84,6 +85,22 @@ def _replacing(path: Path, mode: str, **form: str) -> Iterator[Any]:
 
 def _open_new(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Opens a regular file for reading; a link to one is followed.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be opened, or is a FIFO, which would be waited for, or another kind of file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it must be a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def written_before(folder: Path) -> set[str]:

@@ -67,6 +67,7 @@ def _is_marked(folder: Path) -> bool:
     if folder.name != RUNS:
         return False
     try:
-        return (folder / _MARK).read_text(encoding="utf-8") == _TEXT
+        mark = folder / _MARK
+        return mark.is_file() and mark.read_text(encoding="utf-8") == _TEXT
     except (OSError, ValueError):
         return False

@@ -59,7 +59,7 @@ def test_a_study_with_a_class_that_is_not_there_is_named_and_leaves_the_values(d
     study.write_text(study.read_text(encoding="utf-8").replace("OcrHparams", "gone:Ocr"), encoding="utf-8")
     found, notes = best(capsys, dump)
     assert found["values"]["batch_size"] == "16"
-    assert "my-study.yaml has the name of this Experiment, but does not type its values: " in notes
+    assert "my-study.yaml has the name of this Experiment; its code was not run to type the values: " in notes
 
 
 def test_a_study_with_other_parameters_is_named_and_leaves_the_values(dump: Path, capsys):

@@ -103,7 +103,9 @@ def imported(name: str) -> bool:
     ],
     ids=["class", "sampler", "rule", "argument"],
 )
-@pytest.mark.parametrize("hparams", ["unread_net:Net", "unread_odd:Odd", "unread_rule:Missing", "registered"])
+@pytest.mark.parametrize(
+    "hparams", ["unread_net:Net", "unread_odd:Odd", "unread_rule:Missing", "registered", "kftune.__main__:Net"]
+)
 def test_no_code_of_a_checked_folder_runs(folder, capsys, hparams, more):
     write(folder, "study.yaml", hparams, **more)
     (folder / "kftune.yaml").write_text("kind: project\nname: p\nregistry: [unread_odd]\n")
@@ -111,6 +113,14 @@ def test_no_code_of_a_checked_folder_runs(folder, capsys, hparams, more):
     assert not (folder / "ran").exists()
     assert not any(map(imported, ("unread_net", "unread_odd", "unread_rule")))
     assert "Traceback" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["unread_net.py:Net", "unread_net:Net"])
+def test_a_class_that_was_read_is_compared_with_a_script(folder, capsys, name):
+    (folder / "train.py").write_text(f"{RUNS}import argparse\nargparse.ArgumentParser().add_argument('--lr')\n")
+    main(["lint", "--hparams", name, "--script", "train.py", "--no-import", "--fail-on", "never"])
+    assert "train.py" in capsys.readouterr().out
+    assert not (folder / "ran").exists()
 
 
 def test_a_class_that_its_source_shows_is_judged_and_others_are_named(folder, capsys):

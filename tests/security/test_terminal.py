@@ -41,11 +41,24 @@ class Small(Hparams):
 """
 
 
+RAISES = r"""
+from kftune import Hparams
+
+
+class Raises(Hparams):
+    @classmethod
+    def leaves(cls):
+        raise ValueError("\x1b]0;owned\x07\x1b[2J\u009b2J\u202e")
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "hostile_hparams.py").write_text(CLASS)
     (folder / "study.yaml").write_text(STUDY)
+    (folder / "hostile_raises.py").write_text(RAISES)
+    (folder / "raises.yaml").write_text(STUDY.replace("hostile_hparams:Small", "hostile_raises:Raises"))
     (folder / "told").write_text(f"{HOSTILE}\nprogress 1\rprogress 2\n")
     kftune(folder, "run", "study.yaml")
     return folder
@@ -94,6 +107,7 @@ COMMANDS = {
     "unknown command": [f"sh{HOSTILE}ow"],
     "unknown option": ["show", f"--{HOSTILE}"],
     "unknown key": ["show", "study.yaml", f"a{HOSTILE}b=1"],
+    "traceback": ["show", "raises.yaml"],
     "data": ["show", "study.yaml", "--format", "json"],
 }
 
@@ -125,6 +139,8 @@ def test_a_log_is_escaped_unless_its_bytes_are_asked_for(folder):
 def test_data_for_programs_stays_as_it_is(folder):
     data = json.loads(kftune(folder, "show", "study.yaml", "--format", "json"))
     assert data["name"] == f"small{HOSTILE}"
+    told = kftune(folder, "export", "study.yaml", "--to", "azureml", "-o", f"{HOSTILE}.yaml", "--format", "json")
+    assert json.loads(told)["written"] == [f"{HOSTILE}.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ DOCUMENTS = [
     for path in (
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
         *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "pipelines").rglob("*.md")),
     )

@@ -106,7 +106,7 @@ def _trial_times(arguments: argparse.Namespace, study: Study) -> Times:
     from kftune.cli.places import open_given
 
     source = argparse.Namespace(
-        study=arguments.source, dir=None, through=None, objective=None, direction=None, study_name=None
+        study=arguments.source, dir=None, through=None, objective=None, direction=None, study_name=None, metrics=()
     )
     with open_given(source) as trials:
         return measured(durations(trials.trials()), str(arguments.source))

@@ -113,7 +113,7 @@ def _print(exported: Exported, arguments: argparse.Namespace, written: list[str]
     stream = sys.stdout if arguments.out is not None or refused else sys.stderr
     if arguments.format == "json":
         found = {"format": FORMAT, "system": arguments.to, "file": str(arguments.study), "written": written}
-        print(json.dumps({**found, **notes_json(exported)}, indent=2, ensure_ascii=False), file=stream)
+        print(json.dumps({**found, **notes_json(exported)}, indent=2), file=stream)
         return
     for each in written:
         print(f"wrote {each}", file=stream)

@@ -20,9 +20,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from kftune import confined
 from kftune.cli.output import write_data
 from kftune.errors import UsageError
 from kftune.katib.admission.defaults import VERSIONS
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     stream, done = sys.stdout, "fixed"
     if arguments.fix or arguments.diff:
         texts, report = fix(arguments.places, options)
-        _put_out(texts, only_show=arguments.diff)
+        _put_out(texts, arguments.places, only_show=arguments.diff)
         if arguments.diff or any(text.file == STDIN for text in texts):
             stream, done = sys.stderr, "would be fixed" if arguments.diff else "fixed"
     else:
@@ -120,15 +121,28 @@ def _codes(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.replace(" ", "").split(",")))
 
 
-def _put_out(texts: Iterable[FixedText], *, only_show: bool) -> None:
-    """Writes fixed texts to their files, or shows the differences."""
+def _put_out(texts: Iterable[FixedText], places: Sequence[str], *, only_show: bool) -> None:
+    """Writes fixed texts to their files, or shows the differences.
+
+    A file that the user has named may be a link to anywhere; a link that lint has found in a folder stays in it.
+    """
     from kftune.files import write_text
     from kftune.yaml_text.difference import difference
 
+    to_write: list[tuple[Path, str]] = []
     for text in texts:
         if only_show:
             write_data(difference(text.before, text.after, text.file))
         elif text.file == STDIN:
             write_data(text.after)
         elif text.after != text.before:
-            write_text(Path(text.file).resolve(), text.after)
+            to_write.append((_place(Path(text.file), [Path(place) for place in places]), text.after))
+    for place, content in to_write:  # after all places have been checked
+        write_text(place, content)
+
+
+def _place(file: Path, places: Sequence[Path]) -> Path:
+    if file in places:
+        return file.resolve()
+    folder = next(place for place in places if file.is_relative_to(place))
+    return confined.resolved_below(folder, str(file.relative_to(folder)))

@@ -10,6 +10,7 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, BinaryIO, TextIO, cast
 
 from kftune.shown import shown
@@ -46,10 +47,19 @@ def shown_streams() -> Iterator[None]:
     for stream in before:
         tolerate(stream)
     sys.stdout, sys.stderr = (cast("TextIO", stream and _Shown(stream)) for stream in before)
+    sys.excepthook = _show_traceback  # it is called after the end of the block
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints a traceback as Python does; the message of an error may be anybody's."""
+    import traceback
+
+    if sys.stderr is not None:
+        sys.stderr.write(shown("".join(traceback.format_exception(kind, error, trace))))
 
 
 def terminal() -> TextIO:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kftune import yaml_text
+from kftune import confined, yaml_text
 from kftune.cli import service
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
@@ -113,7 +113,7 @@ def _render_all(arguments: argparse.Namespace) -> int:
     found = files_below(arguments.all, YAML_SUFFIXES)
     projects = [path for path in found if path.name == PROJECT_FILE and arguments.target is None]
     for project in projects:
-        folder = arguments.out / project.parent.relative_to(arguments.all)
+        folder = _folder_in(arguments.out, project.parent.relative_to(arguments.all))
         sets |= {project.parent / file for file in _write_set(project.parent, folder, arguments.format)}
         count += 1
     for path, kind in _studies_and_pipelines(found):
@@ -123,7 +123,7 @@ def _render_all(arguments: argparse.Namespace) -> int:
             if arguments.target not in (None, target):
                 continue
             rendering = _rendering(path, (), target)
-            folder = arguments.out / path.relative_to(arguments.all).parent
+            folder = _folder_in(arguments.out, path.relative_to(arguments.all).parent)
             _write_into(folder, path, rendering, target, arguments.format)
             _print_notes(rendering.notes, path)
             count += 1
@@ -161,14 +161,21 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
         raise RenderError(f"{source / PROJECT_FILE}: {error}") from error
     texts = {path: _text(documents, form) for path, documents in rendering.files.items()}
     earlier = written_before(folder)
-    for path, text in texts.items():
-        write_text(folder / path, text)
-        print(f"wrote {folder / path}")
+    places = {confined.to_write(folder, path): text for path, text in texts.items()}
+    for place, text in places.items():
+        write_text(place, text)
+        print(f"wrote {place}")
     for stale in forget(folder, earlier - texts.keys()):
         print(f"removed {stale}")
     remember(folder, texts)
     _print_notes(rendering.notes, source)
     return [*loaded.base.members]
+
+
+def _folder_in(out: Path, path: Path) -> Path:
+    """Returns a folder below the one that the user has named; no link in it leads elsewhere."""
+    confined.to_write(out, path / PROJECT_FILE)
+    return out / path
 
 
 def _studies_and_pipelines(files: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:

@@ -8,7 +8,7 @@ Ctrl-C can end each reader.
 from __future__ import annotations
 
 from kftune.confined.making import make_folder, remove_folder, share, write
-from kftune.confined.paths import below, resolved_below
+from kftune.confined.paths import below, resolved_below, to_write
 from kftune.confined.reading import ANY_SIZE, after_a_moment, check, end_of, files, is_file, never, open_file
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "remove_folder",
     "resolved_below",
     "share",
+    "to_write",
     "write",
 ]

@@ -49,6 +49,21 @@ def resolved_below(folder: Path, path: str) -> Path:
     return found
 
 
+def to_write(folder: Path, path: str | PurePath) -> Path:
+    """Returns where a file is written whose place in a folder kftune chooses, and not the user.
+
+    Args:
+        folder: The folder that the user has named; it may be a link, or not be there yet.
+        path: The file, as a relative path. It is replaced if it is a link.
+
+    Raises:
+        ConfinedError: The path, or a link to a folder in it, leads out of the folder.
+    """
+    whole = below(folder, path)
+    resolved_below(folder, str(whole.parent.relative_to(folder)))
+    return whole
+
+
 @contextmanager
 def opened(folder: Path, path: str | PurePath, *, make: bool = False) -> Iterator[tuple[int, str, Path]]:
     """Opens the folder of a path below `folder`; yields its descriptor, the last part, and the whole path.

@@ -36,7 +36,8 @@ class Imports:
 
     def forbids(self, module: str) -> bool:
         """Whether a module must not be imported."""
-        return self.refused and not f"{module}.".startswith("kftune.")
+        top, *inner = module.split(".")
+        return self.refused and (top != "kftune" or "__main__" in inner)  # a program runs when it is imported
 
     def note(self, module: ModuleType) -> None:
         """Notes that a module was imported."""

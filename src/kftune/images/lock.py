@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from kftune import json_input
+from kftune import confined, json_input
 from kftune.errors import ContainerError, UnknownNameError
-from kftune.files import write_text
+from kftune.files import open_regular, write_text
 
 PREFIX = "images/"
 """The prefix of the names of images of the project."""
@@ -101,10 +101,12 @@ class Lock:
         """Writes the file as a whole.
 
         Raises:
+            ConfinedError: A link leads out of the project.
             OSError: It cannot be written.
         """
         images = {name: asdict(image) for name, image in sorted(self.images.items())}
-        write_text(self.path, json.dumps({"version": _VERSION, "images": images}, indent=2) + "\n")
+        place = confined.to_write(self.path.parent.parent, LOCK_FILE)
+        write_text(place, json.dumps({"version": _VERSION, "images": images}, indent=2) + "\n")
 
 
 def read_lock(path: Path) -> Lock:
@@ -115,7 +117,8 @@ def read_lock(path: Path) -> Lock:
         OSError: The file cannot be read.
     """
     try:
-        data: Any = json_input.loads(path.read_bytes())
+        with open_regular(path) as file:
+            data: Any = json_input.loads(file.read())
         if data["version"] != _VERSION:
             raise ContainerError(f"{path} must have version {_VERSION}, but has {data['version']!r}; build again")
         images = {name: _read_image(each) for name, each in data["images"].items()}

@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from kftune import confined
 from kftune.errors import ContainerError, UnknownNameError, UsageError
 from kftune.files import forget, remember, write_bytes, written_before
 from kftune.images.lock import PREFIX, short_name
@@ -53,6 +54,7 @@ def init_images(root: Path, names: Sequence[str]) -> Initialized:
     Raises:
         UnknownNameError: kftune has no such image.
         UsageError: The folder does not exist.
+        ConfinedError: A link leads out of it.
         OSError: A file cannot be written.
     """
     if not root.is_dir():
@@ -65,7 +67,8 @@ def init_images(root: Path, names: Sequence[str]) -> Initialized:
         if name not in known:
             raise UnknownNameError("image of kftune", name, known)
         for template in (_TEMPLATES / name).iterdir():
-            wanted[root / PREFIX / name / template.name] = template.read_bytes()
+            place = confined.to_write(root, Path(PREFIX, name, template.name))
+            wanted[place] = template.read_bytes()
     written = [path for path in wanted if not path.exists()]
     for path in written:
         write_bytes(path, wanted[path])
@@ -85,9 +88,10 @@ def write_kftune(root: Path) -> Path:
 
     Raises:
         ContainerError: kftune is not installed, or the folder is used for something else.
+        ConfinedError: A link leads out of the project.
         OSError: It cannot be written.
     """
-    folder = root / KFTUNE
+    folder = confined.to_write(root, Path(KFTUNE, ".gitignore")).parent
     before = written_before(folder)
     if not before and folder.is_dir() and (others := sorted(each.name for each in folder.iterdir())):
         raise ContainerError(

@@ -248,7 +248,10 @@ def _note(script: Script, hparams: type[Hparams]) -> str:
 
 def _fields(hparams: type[Hparams]) -> tuple[str, dict[str, int]]:
     """Returns the file of a class, and the lines of its fields; "" stands for the class itself."""
-    file = inspect.getsourcefile(hparams)
+    try:
+        file = inspect.getsourcefile(hparams)
+    except TypeError:  # the class was read from its source
+        file = None
     if file is None:
         return hparams.__module__, {}
     shown = Path(file)

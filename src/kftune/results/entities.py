@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import StoreError, UnknownNameError
-from kftune.files import write_text
+from kftune.files import open_regular, write_text
 from kftune.results.layout import ASIDE, INDEX, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.reading import Results, is_begun, open_results
@@ -200,7 +200,8 @@ class EntitiesFolder:
     def state(self) -> tuple[float, str | None, str]:
         """Returns how long all runs took together, what ended the last one, and the same as a sentence."""
         try:
-            state = json.loads((self.path / STATE).read_bytes())
+            with open_regular(self.path / STATE) as file:
+                state = json.load(file)
             return float(state["seconds"]), state["reason"], str(state["message"])
         except FileNotFoundError:
             return 0.0, None, ""
@@ -244,7 +245,8 @@ class EntitiesFolder:
 
     def _index(self) -> Mapping[str, Any]:
         try:
-            found = json.loads((self.path / INDEX).read_bytes())
+            with open_regular(self.path / INDEX) as file:
+                found = json.load(file)
         except FileNotFoundError as error:
             raise StoreError("there are no results here; kftune run creates them", str(self.path)) from error
         except (OSError, ValueError) as error:

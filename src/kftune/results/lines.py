@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 from kftune.errors import StoreError
+from kftune.files import open_regular
 from kftune.results.tables import CHECKED, to_json
 
 T = TypeVar("T")
@@ -187,7 +188,7 @@ def leave_copy(folder: Path, study: str, rows: Iterable[Sequence[Any]]) -> Path:
 def is_lines(path: Path) -> bool:
     """Whether a file is one of such lines."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return path.suffix == ".jsonl" and file.readline(_TAIL).startswith(b'{"crc32":"')
     except OSError:
         return False
@@ -200,7 +201,8 @@ def read(path: Path) -> Lines:
         path: The file.
     """
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except OSError:
         return Lines(None, {}, 0)
     study, rows, damaged = None, dict[int, tuple[Any, ...]](), 0
@@ -223,7 +225,7 @@ def last_trial(path: Path) -> tuple[Any, ...] | None:
         path: The file.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
             tail = file.read()
     except OSError:

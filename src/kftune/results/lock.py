@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -23,12 +25,12 @@ def take_lock(path: Path) -> int:
         The descriptor.
 
     Raises:
-        StoreError: Another process holds the lock.
+        StoreError: Another process holds the lock, or it is no regular file.
     """
     until = time.monotonic() + _PATIENCE
     while True:
         make_results_folder(path.parent)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
         try:
             _wait(descriptor, path, until)
         except BaseException:
@@ -58,6 +60,25 @@ def _wait(descriptor: int, path: Path, until: float) -> None:
         time.sleep(0.01)
 
 
+def _opened(path: Path, flags: int) -> int:
+    """Opens a lock, which is emptied when it is taken: a link that somebody has put there would empty another file.
+
+    Raises:
+        StoreError: It is no regular file.
+        OSError: It cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise StoreError("a lock must be a regular file, but this is a link; remove it", str(path)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreError("a lock must be a regular file, but this is a FIFO or a device; remove it", str(path))
+    return descriptor
+
+
 def _is_at(descriptor: int, path: Path) -> bool:
     """Whether a path still leads to an open file."""
     try:
@@ -74,8 +95,8 @@ def writer_of(path: Path) -> str | None:
         path: The locked file; it need not exist, and is not changed.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
+        descriptor = _opened(path, os.O_RDONLY)
+    except (OSError, StoreError):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -14,9 +14,11 @@ from kftune.results.records import FINISHED, Meta
 from kftune.results.tables import (
     CHECKED,
     FORMAT,
+    NAMES,
     TABLES,
     add_checksums,
     check_format,
+    check_plain,
     damaged,
     meta_to_text,
     reading,
@@ -91,6 +93,7 @@ def open_for_writing(folder: RunFolder, meta: Meta) -> sqlite3.Connection:
     try:
         add_checksums(connection)
         with reading(folder):
+            check_plain(connection, NAMES)
             check_tables(connection, folder)
     except BaseException:
         connection.close()

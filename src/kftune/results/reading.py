@@ -25,6 +25,8 @@ from kftune.results.opening import check_head, check_tables, is_behind
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import (
     CHECKED_SINCE,
+    NAMES,
+    check_plain,
     damaged,
     meta_of,
     reading,
@@ -280,7 +282,7 @@ def _connect(folder: RunFolder) -> sqlite3.Connection:
 def _opened(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, isolation_level=None)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        check_plain(connection, NAMES)
     except BaseException:
         connection.close()
         raise

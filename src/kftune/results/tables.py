@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +87,15 @@ _COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "orig
 CHECKED = (*_COLUMNS, *_added(1, CHECKED_SINCE - 1))
 """The columns that a checksum covers, in its order."""
 
+NAMES = ("meta", "trials", "curves")
+"""The tables."""
+
+_LARGEST_VALUE = 1 << 28
+_NOT_PLAIN = """\
+SELECT name, type FROM sqlite_master
+WHERE (type IN ('view', 'trigger') OR type = 'table' AND rootpage = 0) AND lower(tbl_name) IN ({})
+"""
+
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -141,6 +150,23 @@ def add_checksums(connection: sqlite3.Connection) -> None:
     """
     connection.create_function("checksum_of_row", len(CHECKED), checksums.of_row, deterministic=True)
     connection.create_function("checksum_of_text", 2, checksums.of_text, deterministic=True)
+
+
+def check_plain(connection: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Checks that tables hold rows and run nothing: a view of somebody else may never end, and Ctrl-C does not end it.
+
+    Args:
+        connection: The file; from here on it has no value above 256 MiB.
+        names: The tables, in lower case; those that are missing are not looked for.
+
+    Raises:
+        sqlite3.Error: One is a view or a virtual table, or has a trigger.
+    """
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    found = connection.execute(_NOT_PLAIN.format(", ".join("?" * len(names))), names).fetchone()
+    if found is not None:
+        kind = "virtual table" if found[1] == "table" else found[1]
+        raise sqlite3.DatabaseError(f"its tables must be plain ones without triggers, but {found[0]!r} is a {kind}")
 
 
 def setting(**values: str) -> str:

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from kftune import confined
 from kftune.files import write_text
 from kftune.scaffold.names import check_absent, check_name, class_name_of
 
@@ -41,10 +42,11 @@ def new_files(what: str, name: str, root: Path) -> list[Path]:
 
     Raises:
         UsageError: The name is not that of a Python module, or one of the files already exists.
+        ConfinedError: A link leads out of the project.
     """
     check_name(name)
     words = {"name": name, "dashed": name.replace("_", "-"), "class_name": class_name_of(name)}
-    targets = {template: root / place.format(name=name) for template, place in _FILES[what].items()}
+    targets = {template: confined.to_write(root, place.format(name=name)) for template, place in _FILES[what].items()}
     check_absent(targets.values())
     for template, target in targets.items():
         text = (files(__package__) / template).read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from kftune import confined
 from kftune.errors import MissingExtraError, UsageError
 from kftune.files import write_bytes, write_text
 from kftune.results.columns import ColumnKind, kind_of
@@ -34,16 +35,18 @@ def write(results: Trials, folder: Path | None) -> Written:
     Raises:
         UsageError: There is no folder, or it has another study of that name.
         MissingExtraError: TensorBoard is not installed.
+        ConfinedError: A link leads out of the folder.
         OSError: The folder cannot be written.
     """
     if folder is None:
         raise UsageError("TensorBoard reads a folder; say where to write: -o logs")
     events = _Events()
-    exported, place = runs_of(results), folder / results.meta.slug
+    exported, place = runs_of(results), confined.to_write(folder, Path(results.meta.slug, _MARK)).parent
     _check(place, study_key(results))
     kinds = _kinds(exported.runs)
     names = safe_names((run.name for run in exported.runs), r"[^\w.-]|^\.+")
-    targets = {run.name: place / names[run.name] / _FILE for run in exported.runs}
+    inside = {run.name: Path(results.meta.slug, names[run.name], _FILE) for run in exported.runs}
+    targets = {name: confined.to_write(folder, path) for name, path in inside.items()}
     present = sum(target.is_file() for target in targets.values())
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / _MARK, json.dumps({"study": results.meta.name, "key": study_key(results)}) + "\n")

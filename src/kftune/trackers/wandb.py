@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from kftune import confined
 from kftune.errors import MissingExtraError, UsageError
 from kftune.results.trials import Trials
 from kftune.trackers.runs import Run, Written, runs_of
@@ -25,6 +26,7 @@ def write(results: Trials, folder: Path | None) -> Written:
     Raises:
         UsageError: There is no folder.
         MissingExtraError: wandb is not installed.
+        ConfinedError: A link leads out of the folder.
         OSError: The folder cannot be written.
     """
     if folder is None:
@@ -34,7 +36,7 @@ def write(results: Trials, folder: Path | None) -> Written:
         import wandb  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError("wandb", "wandb") from error
-    place, exported = folder / "wandb", runs_of(results)
+    place, exported = confined.to_write(folder, "wandb/run").parent, runs_of(results)
     place.mkdir(parents=True, exist_ok=True)
     present = {path.name.rpartition("-")[2] for path in place.glob("*run-*-*")}
     missing = [run for run in exported.runs if run.key not in present]

@@ -37,6 +37,8 @@ INTERRUPTED = 130
 NOT_STARTED = 126
 """Exit code of a process that could not be started after a wait, as of a shell."""
 
+# A link in its place may lead to a file of the user.
+_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 # A process that stays behind and holds the pipe open has this long to write the rest.
 _LINGER = 0.25
 # The guard hears of a process that runs longer than this.
@@ -139,7 +141,7 @@ class TrialProcess:
         if self._guard is not None:
             self._guard.starts(self._mark, self.grace)
         try:
-            self._log = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            self._log = os.open(self._log_path, _LOG, 0o644)
             try:
                 self.began, before = time.monotonic(), time.time()
                 self._process, self._output = with_pipe(self._launch)

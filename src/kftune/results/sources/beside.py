@@ -1,4 +1,7 @@
-"""Finds the study of an Experiment among the files of a folder, so that its class can type the values."""
+"""Finds the study of an Experiment among the files of a folder, so that its class can type the values.
+
+Nobody has named that study, and it may have come with the dump: none of its modules is imported.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune.errors import KftuneError
+from kftune.hparams.imports import watched_imports
 from kftune.results.layout import slug
 from kftune.results.records import Meta
 from kftune.results.sources.through_study import through_study
@@ -24,7 +28,8 @@ def through_study_in(folder: Path, trials: Trials) -> Trials:
     """Returns the trials of an Experiment typed through the study in a folder that it was rendered from.
 
     That is the study whose Experiment has this name, and which has all its parameters. Without one, or with several, or
-    if it cannot be loaded, the trials are returned as they are; a note says so, unless there is none.
+    if it cannot be loaded, the trials are returned as they are; a note says so, unless there is none. Its class is one
+    of kftune, or is read from its source.
 
     Args:
         folder: The folder; those in it are not searched.
@@ -37,8 +42,15 @@ def through_study_in(folder: Path, trials: Trials) -> Trials:
         names = ", ".join(path.name for path in found)
         return _noted(trials, f"several studies have the name of this Experiment: {names}; choose one with --study")
     try:
-        study = load_study(found[0])
+        with watched_imports(refused=True) as watch:
+            study = load_study(found[0])
     except KftuneError as error:
+        if watch.unread:
+            return _noted(
+                trials,
+                f"{found[0]} has the name of this Experiment; its code was not run to type the values: "
+                f"{watch.unread[0]}; if you trust it: --study {found[0]}",
+            )
         return _noted(trials, f"{found[0]} has the name of this Experiment, but does not type its values: {error}")
     strange = sorted({*trials.meta.space} - {*study.leaves})
     if strange:

@@ -17,6 +17,7 @@ from kftune.katib.trial import EXPERIMENT_LABEL
 from kftune.katib.trial.conditions import condition, holds
 from kftune.metrics.values import UNAVAILABLE, MetricValues
 from kftune.results.records import SCORED, Meta, State, TrackedMetric, Trial
+from kftune.results.sources.checked import checked
 from kftune.results.trials import Recorded, Trials, plain_meta
 
 _REASONS = {
@@ -44,8 +45,7 @@ def has_trials(objects: Iterable[Any]) -> bool:
         objects: Documents of any kind.
     """
     return any(
-        _is(each, "Trial") or (_is(each, "Experiment") and bool((each.get("status") or {}).get("conditions")))
-        for each in objects
+        _is(each, "Trial") or (_is(each, "Experiment") and bool(_status(each).get("conditions"))) for each in objects
     )
 
 
@@ -61,12 +61,17 @@ def read(objects: Sequence[Any], place: str) -> Trials:
     """
     try:
         return _recorded(_sorted_out(objects, place), place)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise StoreError(
             f"these objects are not as Katib writes them: {type(error).__name__}: {error}; save them "
             f"whole: kubectl get experiment,trial,suggestion -o yaml",
             place,
         ) from error
+
+
+def _status(each: Mapping[str, Any]) -> Mapping[str, Any]:
+    status = each.get("status")
+    return status if isinstance(status, Mapping) else {}
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -140,6 +145,7 @@ def _recorded(found: _Objects, place: str) -> Trials:
             "only the Experiment is here, so only its best trial and the counts are known; save its trials too: "
             "kubectl get experiment,trial,suggestion -o yaml"
         )
+    meta, trials = checked(meta, trials)
     return Recorded(
         meta,
         trials,

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from kftune import json_input
 from kftune.errors import KftuneError
+from kftune.results.tables import check_plain
 
 _DIRECTIONS = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize", 1: "minimize", 2: "maximize"}
 _NUMBERED = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
@@ -33,6 +34,15 @@ _VALUES = (
 _REPORTS = (
     "SELECT trial_id, step, intermediate_value, intermediate_value_type FROM trial_intermediate_values "
     "JOIN trials USING (trial_id) WHERE study_id = ? ORDER BY step"
+)
+_READ = (
+    "studies",
+    "study_directions",
+    "study_system_attributes",
+    "trials",
+    "trial_params",
+    "trial_values",
+    "trial_intermediate_values",
 )
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
@@ -67,7 +77,7 @@ class StoredStudy:
     """
 
     def __init__(self, name: str, directions: Sequence[str]) -> None:
-        self.name, self.directions = name, directions
+        self.name, self.directions = str(name), directions
         self.names: list[str] = []
         self.trials: list[StoredTrial] = []
 
@@ -122,11 +132,15 @@ def studies_in_sqlite(path: Path) -> list[StoredStudy]:
         path: The file.
 
     Raises:
-        sqlite3.Error: It is not a storage of Optuna.
+        sqlite3.Error: It is not a storage of Optuna, has views in place of tables, or is damaged.
         FileNotFoundError: It does not exist.
     """
     with closing(_connected(path)) as connection:
-        return [*_of_tables(connection)]
+        check_plain(connection, _READ)
+        try:
+            return [*_of_tables(connection)]
+        except (TypeError, ValueError, LookupError, RecursionError) as error:
+            raise sqlite3.DatabaseError(f"a value cannot be read ({error})") from error
 
 
 def _of_tables(connection: sqlite3.Connection) -> Iterator[StoredStudy]:
@@ -141,7 +155,7 @@ def _of_tables(connection: sqlite3.Connection) -> Iterator[StoredStudy]:
         trials = {number: StoredTrial(state, started, ended) for number, state, started, ended in rows(_TRIALS, key)}
         study.trials = [*trials.values()]
         for number, param, value, kind in rows(_PARAMS, key):
-            trials[number].params[param] = (value, kind)
+            trials[number].params[str(param)] = (value, kind)
         for number, place, value, kind in rows(_VALUES, key):
             trials[number].values[place] = _INFINITE.get(kind, value)
         for number, step, value, kind in rows(_REPORTS, key):
@@ -217,7 +231,7 @@ def _created(entry: Mapping[str, Any]) -> StoredTrial:
 
 def _changed(trial: StoredTrial, entry: Mapping[str, Any]) -> None:
     if entry["op_code"] == _PARAMETER:
-        trial.params[entry["param_name"]] = (entry["param_value_internal"], entry["distribution"])
+        trial.params[str(entry["param_name"])] = (entry["param_value_internal"], entry["distribution"])
     elif entry["op_code"] == _REPORT:
         trial.reported[entry["step"]] = entry["intermediate_value"]
     else:

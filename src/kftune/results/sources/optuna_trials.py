@@ -17,6 +17,7 @@ from kftune.errors import DomainError, StoreError, listed, suggestion
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results.records import Aim, Origin, State, TrackedMetric, Trial
+from kftune.results.sources.checked import checked
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.sources.optuna_storage import (
     StoredStudy,
@@ -36,6 +37,9 @@ _STATES: dict[str, State] = {
     "WAITING": "Created",
 }
 
+# What the conversion of other values raises: anybody can have written the file.
+_DAMAGED = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
+
 
 def read_sqlite(path: Path, hints: Hints = NO_HINTS) -> Trials:
     """Returns the trials of a study in an SQLite file.
@@ -54,7 +58,7 @@ def read_sqlite(path: Path, hints: Hints = NO_HINTS) -> Trials:
             f"this is not a storage of Optuna 3 or newer: {error}; an older one is converted by optuna storage upgrade",
             str(path),
         ) from error
-    return _recorded(_chosen(studies, hints, str(path)), hints, str(path))
+    return _checked(_chosen(studies, hints, str(path)), hints, str(path))
 
 
 def read_journal(text: str, place: str, hints: Hints = NO_HINTS) -> Trials:
@@ -73,7 +77,16 @@ def read_journal(text: str, place: str, hints: Hints = NO_HINTS) -> Trials:
         return StoreError(f"this is not a journal of Optuna: {type(error).__name__}: {error}", place)
 
     studies = studies_in_journal(text, refuse)
-    return _recorded(_chosen(studies, hints, place), hints, place)
+    return _checked(_chosen(studies, hints, place), hints, place)
+
+
+def _checked(study: StoredStudy, hints: Hints, place: str) -> Trials:
+    try:
+        return _recorded(study, hints, place)
+    except _DAMAGED as error:
+        raise StoreError(
+            f"study {study.name!r} has a value that Optuna does not store: {type(error).__name__}: {error}", place
+        ) from error
 
 
 def _chosen(studies: Sequence[StoredStudy], hints: Hints, place: str) -> StoredStudy:
@@ -109,7 +122,7 @@ def _recorded(study: StoredStudy, hints: Hints, place: str) -> Trials:
     )
     trials = [_record(number, trial, metrics) for number, trial in enumerate(study.trials)]
     curves = {number: {names[0]: _curve(trial.reported)} for number, trial in enumerate(study.trials) if trial.reported}
-    return Recorded(meta, trials, place=place, curves=curves)
+    return Recorded(*checked(meta, trials), place=place, curves=curves)
 
 
 def _metric_names(count: int, hints: Hints) -> list[str]:

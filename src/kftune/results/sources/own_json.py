@@ -13,6 +13,7 @@ from kftune.metrics.values import MetricValues
 from kftune.results.export import JSON_FORMAT
 from kftune.results.layout import slug
 from kftune.results.records import NOT_RETRIED, Aim, Meta, Origin, Retried, TrackedMetric, Trial
+from kftune.results.sources.checked import checked
 from kftune.results.trials import Recorded, Trials
 
 
@@ -29,10 +30,10 @@ def read(data: Mapping[str, Any], place: str) -> Trials:
     if data["format"] != JSON_FORMAT:
         raise StoreError(f"the format is {data['format']}, but this kftune reads {JSON_FORMAT}; update kftune", place)
     try:
-        trials = [_trial(trial) for trial in data["trials"]]
+        meta, trials = checked(_meta(data["study"]), [_trial(trial) for trial in data["trials"]])
         curves = {each["number"]: _curves(each["curves"]) for each in data["trials"] if "curves" in each}
         return Recorded(
-            _meta(data["study"]),
+            meta,
             trials,
             place=place,
             curves=curves,
@@ -50,6 +51,7 @@ def _meta(study: Mapping[str, Any]) -> Meta:
     known = {key: value for key, value in study.items() if key in Meta._fields}
     known["metrics"] = tuple([TrackedMetric(**metric) for metric in study["metrics"]])
     known["more_objectives"] = tuple([Aim(each["direction"], each["goal"]) for each in study["objectives"][1:]])
+    known["trial_names"] = tuple(known.get("trial_names", ()))
     return Meta(**{**known, "slug": slug(study["name"]), "compared": {}})
 
 
