@@ -92,6 +92,8 @@ def open_given(arguments: argparse.Namespace) -> Trials:
 def _folder_of(source: Path) -> Path:
     """Returns the folder of a file; the current one for an address on a cluster."""
     return source.parent if source.exists() else Path()
+
+
 def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trials]:
     """Returns the trials that one place of a command line has: of a folder of folders with results, those of each.
 
@@ -119,6 +121,22 @@ def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trial
         ]
         stack.pop_all()
     return opened
+
+
+def open_place(place: Path) -> list[Trials]:
+    """Returns what `open_several_given` does for a place without any option.
+
+    Args:
+        place: A folder, a pattern of paths, the file of a study, or what `open_given` takes.
+
+    Raises:
+        UsageError: The file is of another kind.
+        StoreError: There are no results.
+        OSError: The file does not exist.
+    """
+    parser = argparse.ArgumentParser()
+    add_source_options(parser)  # so that no option of the readers lacks its default here
+    return open_several_given(parser.parse_args([]), place)
 
 
 def _results_of_file(file: Path) -> Path:
