@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 
 import pytest
 from mistake_texts import printed
@@ -110,6 +111,20 @@ def test_apply_writes_each_entity_at_its_own_place_and_nothing_else(done):
     assert "has these values already" in printed(
         ["apply", "runs/pumps", "--to", "pumps.yaml", "--entity", "P1/C2", "--no-baseline", "--yes"], done
     )
+
+
+@pytest.mark.parametrize("entity", [[], ["--entity", "P1/C1"]], ids=["all", "one"])
+def test_apply_names_the_command_that_runs_the_present_values_of_entities(folder, entity):
+    study = STUDY.replace("max_trials: 6, parallel: 2", "max_trials: 2").replace("name: grid", "name: random, seed: 2")
+    each = "for_each: {items: [P1/C1, P1/C2], budget: {max_trials: 3}}"
+    (folder / "study.yaml").write_text(study.replace("for_each: pumps.yaml", each))
+    printed(["run", "study.yaml"], folder)
+    apply = ["apply", "study.yaml", "--to", "pumps.yaml", "--dry-run", *entity]
+    (command,) = re.findall(r"Run them as a trial: kftune (.*?); or apply without", printed(apply, folder))
+    assert printed(shlex.split(command), folder).startswith("exit 0\n")
+    text = printed(apply, folder)
+    assert "no trial ran" not in text
+    assert re.search(r"^loss 0\.\d+, baseline 0\.", text, re.M)
 
 
 def test_a_study_that_says_so_applies_the_best_values_of_each_entity(folder):

@@ -221,7 +221,7 @@ def given_entities(arguments: argparse.Namespace) -> EntitiesFolder | None:
     """
     if arguments.entity is not None:
         return None
-    found = _entities_of(arguments)
+    found = entities_of(arguments)
     return found if found is not None and found.exists else None
 
 
@@ -233,11 +233,16 @@ def given_entity(arguments: argparse.Namespace) -> Listed | None:
     """
     if arguments.entity is None:
         return None
-    found = _entities_of(arguments)
+    found = entities_of(arguments)
     return found.entity(arguments.entity) if found is not None and found.exists else None
 
 
-def _entities_of(arguments: argparse.Namespace) -> EntitiesFolder | None:
+def entities_of(arguments: argparse.Namespace) -> EntitiesFolder | None:
+    """Returns where the results of all entities are, or would be; None if a command line names no folder or study.
+
+    Args:
+        arguments: The command line.
+    """
     study: Path = arguments.study
     if arguments.dir is not None or study.is_dir():
         return EntitiesFolder(arguments.dir or study)
