@@ -173,3 +173,19 @@ def test_show_names_the_entities_and_their_budget(folder):
     )
     assert one["name"] == "pumps P2/C1"
     assert one["command"][3] == "P2/C1"
+
+
+def test_damaged_results_of_entities_are_named_and_saved(done):
+    for name in ("P1+C1", "P1+C2"):
+        (done / "runs" / "pumps" / name / "trials.db").write_bytes(b"damaged" * 1000)
+    text = printed(["status", "study.yaml"], done)
+    assert re.search(r"^P1/C1 +cannot be read$", text, re.M)
+    assert re.search(r"^P1/C1 cannot be read: .*kftune results runs/pumps/P1\+C1 --salvage", text, re.M)
+    assert re.search(r"^P1/C1 +\(cannot be read\)$", printed(["best", "study.yaml"], done), re.M)
+    one = printed(["results", "study.yaml", "--salvage", "--entity", "P1/C2"], done)
+    assert "runs/pumps/P1+C2: 6 finished trials are saved" in one
+    rest = printed(["results", "study.yaml", "--salvage"], done)
+    assert "runs/pumps/P1+C1: 6 finished trials are saved" in rest
+    assert "2 entities: everything can be read, so nothing is written" in rest
+    assert "for 3 entities: " in printed(["status", "study.yaml"], done)
+    assert "cannot be read" not in printed(["status", "study.yaml"], done)

@@ -134,4 +134,4 @@ for_each: [north, south]
         capsys.readouterr()
         assert main(export) == 0
         assert text in capsys.readouterr().out
-    assert {len(list(folder.iterdir())) for folder in (tmp_path / "logs").iterdir()} == {2}
+    assert {folder.name for folder in (tmp_path / "logs").iterdir()} == {"pumps-north", "pumps-south"}

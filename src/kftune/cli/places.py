@@ -198,8 +198,7 @@ def _open_folder(folder: Path, entity: str | None) -> Trials:
     """Opens the results in a folder, or those of an entity."""
     entities = EntitiesFolder(folder)
     if not entities.exists:
-        if entity is not None:
-            raise UsageError(f"--entity chooses among the results of a study with for_each, but {folder} has none")
+        check_no_entity(entity, folder)
         return open_results(folder)
     if entity is None:
         first, *others = entities.entities()
@@ -211,6 +210,20 @@ def _open_folder(folder: Path, entity: str | None) -> Trials:
     if found is None:
         raise StoreError(f"the entity {entity} has no trial yet", str(folder))
     return found
+
+
+def check_no_entity(entity: str | None, place: Path) -> None:
+    """Checks that a command line chooses no entity where there is none.
+
+    Args:
+        entity: What it chooses.
+        place: Where the results of one study are.
+
+    Raises:
+        UsageError: It chooses one.
+    """
+    if entity is not None:
+        raise UsageError(f"--entity chooses among the results of a study with for_each, but {place} has none")
 
 
 def given_entities(arguments: argparse.Namespace) -> EntitiesFolder | None:
