@@ -175,6 +175,13 @@ def test_show_names_the_entities_and_their_budget(folder):
     assert one["command"][3] == "P2/C1"
 
 
+@pytest.mark.parametrize("command", [["summarise", "--across"], ["best"]])
+def test_the_folder_above_results_of_entities_names_them(done, command):
+    assert "runs: there are no results here; kftune run creates them; there are some in runs/pumps\n" in printed(
+        [*command, "runs"], done
+    )
+
+
 def test_damaged_results_of_entities_are_named_and_saved(done):
     for name in ("P1+C1", "P1+C2"):
         (done / "runs" / "pumps" / name / "trials.db").write_bytes(b"damaged" * 1000)

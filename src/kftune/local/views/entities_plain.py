@@ -60,7 +60,8 @@ class PlainEntitiesView(PlainView):
                 yield f"{event.state} ({event.reason}): {event.message}"
                 yield f"trials: {counted(event.counts, event.seconds)}"
                 yield f"entities: {about_entities(event)}"
-                yield from (f"next: {hint}" for hint in self._hints)
+                if self._board.done:
+                    yield from (f"next: {hint}" for hint in self._hints)
 
     def _progress(self) -> Iterator[str]:
         # When a shared budget ends, all entities end at once: one line says so.
