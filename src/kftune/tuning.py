@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.applying import Target, choose, evidence_for, plan_for, snippet, with_baseline
+from kftune.applying import Target, baseline_command, choose, evidence_for, plan_for, snippet, with_baseline
 from kftune.applying.classes import class_of
 from kftune.errors import UsageError
 from kftune.local import run_study
@@ -203,7 +203,8 @@ def apply_best_trial(
         evidence = evidence_for(results, chosen, target, hparams)
     if not planned.changes:
         return ""
-    problem = evidence.problem(needs_baseline=baseline, run="kftune run STUDY.yaml", target=target)
+    run = baseline_command("kftune run STUDY.yaml", target.path, target.at)
+    problem = evidence.problem(needs_baseline=baseline, run=run, target=target)
     if problem:
         raise UsageError(f"not applied: {problem}")
     if write:

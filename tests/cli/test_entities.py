@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 
 import pytest
 from mistake_texts import printed
@@ -112,6 +113,20 @@ def test_apply_writes_each_entity_at_its_own_place_and_nothing_else(done):
     )
 
 
+@pytest.mark.parametrize("entity", [[], ["--entity", "P1/C1"]], ids=["all", "one"])
+def test_apply_names_the_command_that_runs_the_present_values_of_entities(folder, entity):
+    study = STUDY.replace("max_trials: 6, parallel: 2", "max_trials: 2").replace("name: grid", "name: random, seed: 2")
+    each = "for_each: {items: [P1/C1, P1/C2], budget: {max_trials: 3}}"
+    (folder / "study.yaml").write_text(study.replace("for_each: pumps.yaml", each))
+    printed(["run", "study.yaml"], folder)
+    apply = ["apply", "study.yaml", "--to", "pumps.yaml", "--dry-run", *entity]
+    (command,) = re.findall(r"Run them as a trial: kftune (.*?); or apply without", printed(apply, folder))
+    assert printed(shlex.split(command), folder).startswith("exit 0\n")
+    text = printed(apply, folder)
+    assert "no trial ran" not in text
+    assert re.search(r"^loss 0\.\d+, baseline 0\.", text, re.M)
+
+
 def test_a_study_that_says_so_applies_the_best_values_of_each_entity(folder):
     (folder / "study.yaml").write_text(f"{STUDY}apply: {{to: pumps.yaml}}\n")
     text = printed(["run", "study.yaml"], folder)
@@ -158,3 +173,26 @@ def test_show_names_the_entities_and_their_budget(folder):
     )
     assert one["name"] == "pumps P2/C1"
     assert one["command"][3] == "P2/C1"
+
+
+@pytest.mark.parametrize("command", [["summarise", "--across"], ["best"]])
+def test_the_folder_above_results_of_entities_names_them(done, command):
+    assert "runs: there are no results here; kftune run creates them; there are some in runs/pumps\n" in printed(
+        [*command, "runs"], done
+    )
+
+
+def test_damaged_results_of_entities_are_named_and_saved(done):
+    for name in ("P1+C1", "P1+C2"):
+        (done / "runs" / "pumps" / name / "trials.db").write_bytes(b"damaged" * 1000)
+    text = printed(["status", "study.yaml"], done)
+    assert re.search(r"^P1/C1 +cannot be read$", text, re.M)
+    assert re.search(r"^P1/C1 cannot be read: .*kftune results runs/pumps/P1\+C1 --salvage", text, re.M)
+    assert re.search(r"^P1/C1 +\(cannot be read\)$", printed(["best", "study.yaml"], done), re.M)
+    one = printed(["results", "study.yaml", "--salvage", "--entity", "P1/C2"], done)
+    assert "runs/pumps/P1+C2: 6 finished trials are saved" in one
+    rest = printed(["results", "study.yaml", "--salvage"], done)
+    assert "runs/pumps/P1+C1: 6 finished trials are saved" in rest
+    assert "2 entities: everything can be read, so nothing is written" in rest
+    assert "for 3 entities: " in printed(["status", "study.yaml"], done)
+    assert "cannot be read" not in printed(["status", "study.yaml"], done)

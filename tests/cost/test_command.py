@@ -72,6 +72,15 @@ def test_times_are_measured_in_earlier_runs(project: Path):
     assert found(project, "study.yaml", "--from", "runs/toy")[1]["expected"] == cost["expected"]
 
 
+def test_times_are_measured_in_the_results_of_all_entities(project: Path):
+    of_each = STUDY.replace(", toy]", ", '${entity}']")
+    (project / "many.yaml").write_text(of_each + "for_each: [a, b, c]\n")
+    assert printed(["run", "many.yaml", "--plain"], project).startswith("exit 0")
+    _, cost = found(project, "many.yaml", "--from", "runs/toy")
+    assert cost["parts"][0]["time"]["number"] == 6
+    assert found(project, "many.yaml")[1]["expected"] == cost["expected"]
+
+
 def test_times_are_measured_in_earlier_runs_of_a_pipeline(project: Path):
     assert printed(["run", "pipeline.yaml", "--plain"], project).startswith("exit 0")
     _, cost = found(project, "pipeline.yaml", "--items", "each=5")

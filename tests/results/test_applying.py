@@ -120,4 +120,4 @@ def test_a_trial_that_is_better_in_no_objective_is_no_better(two: Trials, tmp_pa
     present = target(tmp_path, "lr: 0.001\nunits: 32\n")
     evidence = evidence_for(two, choose(two, Net, trial="1"), present, Net)
     assert not evidence.is_better
-    assert "is no better than the present values" in evidence.problem(needs_baseline=True, run="", target=present)
+    assert "is no better than the present values" in str(evidence.problem(needs_baseline=True, run="", target=present))

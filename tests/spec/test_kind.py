@@ -98,6 +98,7 @@ def test_the_keys_of_a_document_decide_which_of_our_files_it_is(value, kind):
         ({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}, "a Kustomization"),
         ({"apiVersion": "tekton.dev/v1", "kind": "Task", "steps": {"a": {"kind": "x"}}}, "a Task"),
         ({"components": {}, "deploymentSpec": {}, "pipelineInfo": {}, "root": {}}, "a KFP spec"),
+        ({"platforms": {"kubernetes": {"deploymentSpec": {}}}}, "a KFP spec"),
     ],
 )
 def test_an_object_is_of_katib_or_of_others(value, text):

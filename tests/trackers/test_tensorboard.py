@@ -114,3 +114,24 @@ def test_another_study_of_that_name_is_left_alone(tmp_path: Path, capsys):
     (logs / "small-nets" / "kftune.json").unlink()
     assert main(["export", other, "--to", "tensorboard", "-o", str(logs)]) == 2
     assert "is not empty, and kftune export did not write it" in capsys.readouterr().err
+
+
+def test_the_trials_of_all_entities_are_exported_at_once(tmp_path: Path, capsys):
+    study = """\
+name: pumps
+hparams: LstmHparams
+objective: {metric: loss, direction: minimize}
+search: {learning_rate: {loguniform: [0.001, 0.1]}}
+algorithm: {name: random, seed: 1}
+budget: {max_trials: 2}
+step: {command: [sh, -c, "echo loss=1", "${entity}"]}
+for_each: [north, south]
+"""
+    (file := tmp_path / "study.yaml").write_text(study)
+    assert main(["run", str(file)]) == 0
+    export = ["export", str(file), "--to", "tensorboard", "-o", str(tmp_path / "logs")]
+    for text in ("wrote 4 runs to 2 folders in ", "wrote 0 runs to 2 folders in "):
+        capsys.readouterr()
+        assert main(export) == 0
+        assert text in capsys.readouterr().out
+    assert {folder.name for folder in (tmp_path / "logs").iterdir()} == {"pumps-north", "pumps-south"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kftune.applying.baseline import with_baseline
 from kftune.applying.chosen import Chosen, choose
-from kftune.applying.evidence import Evidence, evidence_for
+from kftune.applying.evidence import Evidence, Problem, baseline_command, evidence_for
 from kftune.applying.message import Message, message_for
 from kftune.applying.plan import Plan, plan, plan_for, snippet
 from kftune.applying.target import Target
@@ -18,7 +18,9 @@ __all__ = [
     "Evidence",
     "Message",
     "Plan",
+    "Problem",
     "Target",
+    "baseline_command",
     "choose",
     "evidence_for",
     "message_for",

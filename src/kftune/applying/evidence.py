@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.applying.chosen import Chosen, defaults_of, typed, values_of
@@ -44,6 +45,21 @@ class Comparison(NamedTuple):
         return f"{100 * share:.3g} % {'lower' if self.value < self.baseline else 'higher'}"
 
 
+class Problem(NamedTuple):
+    """Why values should not be applied, and what to do; as text both.
+
+    Attributes:
+        why: What speaks against them.
+        remedy: What to do.
+    """
+
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.why}. {self.remedy}"
+
+
 class Evidence(NamedTuple):
     """What speaks for the chosen trial, and what against it.
 
@@ -73,32 +89,43 @@ class Evidence(NamedTuple):
             found.append(line)
         return found
 
-    def problem(self, *, needs_baseline: bool, run: str, target: Target) -> str:
-        """Returns why the values should not be applied, and what to do; empty if nothing speaks against it.
+    def problem(self, *, needs_baseline: bool, run: str, target: Target) -> Problem | None:
+        """Returns why the values should not be applied, and what to do; None if nothing speaks against it.
 
         Args:
             needs_baseline: Whether a trial of the present values is needed.
-            run: The command that runs the study, for advice.
+            run: The command that runs the present values as a trial, for advice.
             target: The place in the file.
         """
         if self.differences:
-            return (
-                f"the trials ran with other values than {target.label} has: {'; '.join(self.differences)}. So they say "
-                f"little about it. Fix these values in the study (values:) and run it, give another --at, or --force"
+            return Problem(
+                f"the trials ran with other values than {target.label} has: {'; '.join(self.differences)}",
+                "So they say little about it. Fix these values in the study (values:) and run it, give another --at, "
+                "or --force",
             )
         if self.baseline is None and needs_baseline:
-            at = f" --at {target.at}" if target.at else ""
-            return (
+            return Problem(
                 f"no trial ran with the values that {target.label} has now, so nothing shows that the new ones are "
-                f"better. Run them as a trial: {run} --baseline-from {target.path}{at}; or apply without "
-                f"the comparison: --no-baseline"
+                f"better",
+                f"Run them as a trial: {run}; or apply without the comparison: --no-baseline",
             )
         if self.baseline is not None and not self.is_better:
-            return (
-                f"the trial is no better than the present values ({'; '.join(self.lines())}). Search on: more trials, "
-                f"a wider space or another algorithm; or --force"
+            return Problem(
+                f"the trial is no better than the present values ({'; '.join(self.lines())})",
+                "Search on: more trials, a wider space or another algorithm; or --force",
             )
-        return ""
+        return None
+
+
+def baseline_command(run: str, path: Path, at: str = "") -> str:
+    """Returns the command that runs the present values of a place as a trial.
+
+    Args:
+        run: The command that runs the study.
+        path: The file with the values.
+        at: The path of the mapping in it; empty for the whole document, or where a study for entities knows it.
+    """
+    return f"{run} --baseline-from {path}{at and f' --at {at}'}"
 
 
 def evidence_for(results: Trials, chosen: Chosen, target: Target, hparams: type[Hparams] | None) -> Evidence:

@@ -15,18 +15,19 @@ Exit codes: 0 applied, or there already; 1 refused or not written; 2 wrong use.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from kftune.applying import Plan, Target, choose, evidence_for, message_for, plan_for
+from kftune.applying import Plan, Problem, Target, baseline_command, choose, evidence_for, message_for, plan_for
 from kftune.applying.message import branch_name
 from kftune.cli.applying import add_place_arguments, check_names, hparams_of, place_of
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, given_entities, open_given
+from kftune.cli.places import add_results_arguments, entities_of, given_entities, open_given
 from kftune.errors import UsageError
 from kftune.results import FINISHED, Trials
-from kftune.results.entities import EntitiesFolder
+from kftune.results.entities import EntitiesFolder, Row
 from kftune.runs import YAML_SUFFIXES
 
 
@@ -60,6 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     entities = given_entities(arguments)
     if entities is not None:
         return _apply_all(entities, arguments)
+    return _apply(arguments, lambda problem: print(f"not applied: {problem}", file=sys.stderr))
+
+
+def _apply(arguments: argparse.Namespace, refused: Callable[[Problem], None], run: str = "") -> int:
+    """Applies the best values of one study; `run` is the command that runs the present values, if not that for it."""
     place = place_of(arguments)
     with open_given(arguments) as results:
         hparams = hparams_of(arguments, results)
@@ -77,14 +83,13 @@ def run(arguments: argparse.Namespace) -> int:
         _say(planned.notes)
         sys.stdout.flush()
         write_data(planned.diff())
-        problem = evidence.problem(
-            needs_baseline=not arguments.no_baseline, run=_run_command(arguments.study, results), target=target
-        )
+        run = run or _baseline_of_one(arguments, results, target)
+        problem = evidence.problem(needs_baseline=not arguments.no_baseline, run=run, target=target)
         if problem and not arguments.force:
-            print(f"not applied: {problem}", file=sys.stderr)
+            refused(problem)
             return 1
         if problem:
-            print(f"note: applied all the same, because of --force: {problem.partition('. ')[0]}", file=sys.stderr)
+            print(f"note: applied all the same, because of --force: {problem.why}", file=sys.stderr)
         message = message_for(results, chosen, evidence, planned)
         if arguments.branch is not None:
             return _branch(arguments, results, planned, message.title, message.body)
@@ -96,22 +101,73 @@ def _apply_all(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
     for name in ("at", "trial", "branch"):
         if getattr(arguments, name) is not None:
             raise UsageError(f"--{name} is for one entity; give --entity NAME too")
-    code = 0
-    for row in entities.rows():
-        if row.best is not None and row.entity.listed:
+    code, problems = 0, list[Problem]()
+
+    def refused(problem: Problem) -> None:
+        problems.append(problem)
+        print(f"not applied: {problem.why}", file=sys.stderr)
+
+    rows = [row for row in entities.rows() if row.entity.listed]
+    run = _baseline_of_all(arguments, entities, rows)
+    for row in rows:
+        if row.best is not None:
             print(f"{row.entity.name}:")
-            code = max(code, run(argparse.Namespace(**{**vars(arguments), "entity": row.entity.name})))
+            one = argparse.Namespace(**{**vars(arguments), "entity": row.entity.name})
+            code = max(code, _apply(one, refused, run))
         else:
             print(f"{row.entity.name}: not applied: no trial has succeeded", file=sys.stderr)
+    if problems:
+        # What to do is said once, not for each of two hundred entities.
+        print(f"not applied: {len(problems)} of {len(rows)} entities", file=sys.stderr)
+        _say(dict.fromkeys(problem.remedy for problem in problems))
     return code
 
 
-def _run_command(study: Path, results: Trials) -> str:
-    """Returns the command that runs one more trial of a study."""
-    file = study if study.suffix in YAML_SUFFIXES else "STUDY.yaml"
-    done = sum(count for state, count in results.counts().items() if state in FINISHED)
+def _baseline_of_one(arguments: argparse.Namespace, results: Trials, target: Target) -> str:
+    """Returns the command that runs the present values as one more trial of a study, or of one of its entities."""
+    done = _finished(results.counts())
     more = f" budget.max_trials={done + 1}" if done >= results.meta.max_trials else ""
-    return f"kftune run {file}{more}"
+    if arguments.entity is None:
+        return baseline_command(f"kftune run {_file(arguments)}{more}", target.path, target.at)
+    entities = entities_of(arguments)
+    of_all = sum(_finished(row.counts) for row in entities.rows()) if entities is not None else 0
+    run = (
+        f"kftune run {_file(arguments)} --entity {shlex.quote(arguments.entity)}{more}{_shared(arguments, of_all + 1)}"
+    )
+    return baseline_command(run, target.path)  # each entity has its own place there
+
+
+def _baseline_of_all(arguments: argparse.Namespace, entities: EntitiesFolder, rows: Sequence[Row]) -> str:
+    """Returns the command that runs the present values as one more trial of each entity."""
+    # The order of a run is fair, so each entity has had one more trial when all have as many as this.
+    each = 1 + max((_finished(row.counts) for row in rows), default=0)
+    first = next((results for row in rows if row.counts and (results := entities.open(row.entity))), None)
+    more = ""
+    if first is not None:
+        with first:
+            more = f" budget.max_trials={each}" if each > first.meta.max_trials else ""
+    run = f"kftune run {_file(arguments)}{more}{_shared(arguments, each * len(rows))}"
+    return baseline_command(run, place_of(arguments).to)
+
+
+def _shared(arguments: argparse.Namespace, number: int) -> str:
+    """Returns the override that allows all entities together so many trials, where a limit allows fewer."""
+    path: Path = arguments.through or arguments.study
+    if path.suffix not in YAML_SUFFIXES or not path.is_file():
+        return ""
+    from kftune.study import load_study
+
+    each = load_study(path).for_each
+    limit = None if each is None else each.budget.max_trials
+    return "" if limit is None or limit >= number else f" for_each.budget.max_trials={number}"
+
+
+def _file(arguments: argparse.Namespace) -> Path | str:
+    return arguments.study if arguments.study.suffix in YAML_SUFFIXES else "STUDY.yaml"
+
+
+def _finished(counts: Mapping[str, int]) -> int:
+    return sum(count for state, count in counts.items() if state in FINISHED)
 
 
 def _say(notes: Iterable[str]) -> None:

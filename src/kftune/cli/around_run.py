@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kftune.applying import Target, choose, evidence_for, plan_for, with_baseline
+from kftune.applying import Target, baseline_command, choose, evidence_for, plan_for, with_baseline
 from kftune.applying.plan import check_keys
 from kftune.cli.applying import names_of
 from kftune.errors import UsageError
@@ -75,7 +75,8 @@ def apply_best(study: Study, folder: Path, file: Path, *, quiet: bool) -> None:
             print(f"{target.label} has the values of {chosen.trial.name} already", file=stream)
             return
         evidence = evidence_for(results, chosen, target, study.hparams)
-        problem = evidence.problem(needs_baseline=study.apply.baseline, run=f"kftune run {file}", target=target)
+        run = baseline_command(f"kftune run {file}", target.path, target.at)
+        problem = evidence.problem(needs_baseline=study.apply.baseline, run=run, target=target)
     if problem:
         print(f"not applied: {problem}", file=sys.stderr)
         return

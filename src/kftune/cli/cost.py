@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from kftune.cli.arguments import a_path, a_source
@@ -103,13 +104,13 @@ def _trial_times(arguments: argparse.Namespace, study: Study) -> Times:
         return given(_seconds("--trial-time", last), f"--trial-time {last}")
     if arguments.source is None:
         return times_of_run(arguments.file.parent / RUNS / slug(study.name))
-    from kftune.cli.places import open_given
+    from kftune.cli.places import open_place
 
-    source = argparse.Namespace(
-        study=arguments.source, dir=None, through=None, objective=None, direction=None, study_name=None, metrics=()
-    )
-    with open_given(source) as trials:
-        return measured(durations(trials.trials()), str(arguments.source))
+    seconds: list[float] = []
+    with ExitStack() as stack:
+        for each in open_place(arguments.source):  # with entities, each of them has a folder in it
+            seconds += durations(stack.enter_context(each).trials())
+    return measured(seconds, str(arguments.source))
 
 
 def _pipeline(arguments: argparse.Namespace, table: PriceTable | None) -> Estimate:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kftune.cli.table import indented, table
 from kftune.cost import Estimate, Line
-from kftune.cost.estimate import Total
+from kftune.cost.estimate import Total, total
 from kftune.cost.times import Times
 from kftune.spec.prices import PRICES_FILE, cores, gibibytes, gpu_kind
 
@@ -59,7 +59,10 @@ def _known(found: Total, name: str, kind: str = "") -> str:
 
 
 def _bound(found: Total, name: str, kind: str = "") -> str:
-    return amount(_value(found, name, kind)) if name in found.complete else _NO_BOUND
+    if name in found.complete:
+        return amount(_value(found, name, kind))
+    # All times have an end, so what is missing is a price, or what a pod asks for.
+    return _UNKNOWN if "node_hours" in found.complete else _NO_BOUND
 
 
 def _value(found: Total, name: str, kind: str) -> float:
@@ -77,8 +80,7 @@ def amount(value: float | None) -> str:
 def _rows(estimate: Estimate) -> Iterator[list[str]]:
     for line in estimate.lines:
         runs = _UNKNOWN if line.runs is None else str(line.runs)
-        most = line.most.cost
-        cost = [amount(line.expected.cost), _NO_BOUND if most is None else amount(most)]
+        cost = [amount(line.expected.cost), _bound(total([line.most]), "cost")]
         yield [line.name, runs, str(line.pods), duration(line.times.mean), *cost]
 
 

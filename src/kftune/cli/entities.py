@@ -17,7 +17,7 @@ from kftune.cli.output import write_data
 from kftune.cli.table import fitted
 from kftune.errors import UsageError
 from kftune.results import Trials
-from kftune.results.entities import STOPPED, EntitiesFolder, Row
+from kftune.results.entities import STOPPED, UNREADABLE, EntitiesFolder, Row
 from kftune.results.export import to_json, to_rows, to_text
 from kftune.results.origins import COLUMNS
 
@@ -126,6 +126,7 @@ def print_status(entities: EntitiesFolder, form: str) -> None:
     if message and not writer:
         print(f"  {message}")
     print(f"\n{_table(rows)}")
+    _say_unreadable(rows)
 
 
 def print_best(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
@@ -152,13 +153,14 @@ def print_best(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
         cells = [
             [
                 row.entity.name,
-                *((row.best.name, row.value) if row.best else (f"({row.state})", "")),
+                *((row.best.name, row.value) if row.best else (f"({_state(row)})", "")),
                 *(row.best.shown(name) if row.best is not None and name in row.best.point else "" for name in names),
             ]
             for row in rows
         ]
         print(f"the best trial of each of {len(rows)} entities of {entities.study}:\n")
         print(fitted(header, cells))
+        _say_unreadable(rows)
     return 0 if any(row.best is not None for row in rows) else 1
 
 
@@ -213,13 +215,24 @@ def _table(rows: Sequence[Row]) -> str:
     cells = [
         [
             row.entity.name if row.entity.listed else f"{row.entity.name} (no longer listed)",
-            row.state,
+            _state(row),
             ", ".join(f"{count} {state}" for state, count in row.counts.items()),
             "" if row.best is None else f"{row.value} ({row.best.name})",
         ]
         for row in rows
     ]
     return fitted(["entity", "state", "trials", "best"], cells)
+
+
+def _state(row: Row) -> str:
+    """Returns the state of an entity as a cell of a table, which has no room for why it cannot be read."""
+    return UNREADABLE if row.state.startswith(UNREADABLE) else row.state
+
+
+def _say_unreadable(rows: Iterable[Row]) -> None:
+    for row in rows:
+        if row.state.startswith(UNREADABLE):
+            print(f"{row.entity.name} {row.state}", file=sys.stderr)
 
 
 def _data(row: Row) -> dict[str, Any]:

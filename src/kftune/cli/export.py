@@ -26,15 +26,17 @@ from typing import TYPE_CHECKING
 
 from kftune.cli.arguments import a_path
 from kftune.cli.output import write_data
-from kftune.cli.places import add_results_arguments, open_given
-from kftune.errors import KftuneError, UsageError
+from kftune.cli.places import add_results_arguments, given_entities, open_given
+from kftune.errors import KftuneError, StoreError, UsageError
 from kftune.files import write_bytes, write_text
 from kftune.runs import YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.importers.outward import Exported
     from kftune.results import Trials
+    from kftune.results.entities import EntitiesFolder
     from kftune.study import Study
+    from kftune.trackers import Written
 
 FORMAT = "kftune.export/1"
 _SYSTEMS = ("azureml", "optuna", "katib")
@@ -91,11 +93,20 @@ def _write_foreign(arguments: argparse.Namespace) -> int:
                 f"--{_FLAGS[option]} is with --bundle; --to writes the study alone, so it is the first argument"
             )
     given_kind(source, ("study",))
+    study = load_study(source)
+    if arguments.entity is not None:
+        study = study.for_entity(arguments.entity)
+    elif study.for_each is not None:
+        first = study.for_each.entities[0].name
+        raise UsageError(
+            f"--to {arguments.to} writes one study, but {source} is one for each of several entities; say "
+            f"which: --entity {first}, or leave for_each out of the file"
+        )
     target: Path | None = arguments.out
     if target is not None and target.resolve() == source.resolve():
         raise UsageError(f"{target} is the study; give another file to write")
     _check_new(target, arguments.force)
-    exported = write_foreign(arguments.to, load_study(source))
+    exported = write_foreign(arguments.to, study)
     refused = arguments.strict and bool(losses(exported))
     if target is not None and not refused:
         write_text(target, exported.text)
@@ -135,14 +146,35 @@ def _write_runs(arguments: argparse.Namespace) -> int:
             )
     if arguments.out is not None and arguments.out.exists() and not arguments.out.is_dir():
         raise UsageError(f"the runs of {arguments.to} are in a folder, but {arguments.out} is a file")
-    with open_given(arguments) as results:
-        written = write_runs(arguments.to, results, arguments.out)
-    for note in written.notes:
+    entities = given_entities(arguments)
+    if entities is None:
+        with open_given(arguments) as results:
+            all_written = [write_runs(arguments.to, results, arguments.out)]
+    else:
+        all_written = _write_runs_of_each(entities, arguments)
+    for note in dict.fromkeys(note for written in all_written for note in written.notes):
         print(f"note: {note}", file=sys.stderr)
-    present = f" ({written.present} were there already)" if written.present else ""
-    runs = "1 run" if written.runs == 1 else f"{written.runs} runs"
-    print(f"wrote {runs} to {written.place}{present}; see them: {written.next_step}")
+    number, present = (sum(counts) for counts in zip(*((each.runs, each.present) for each in all_written), strict=True))
+    runs, there = "1 run" if number == 1 else f"{number} runs", f" ({present} were there already)" if present else ""
+    places = {written.place for written in all_written}
+    place = places.pop() if len(places) == 1 else f"{len(places)} folders in {arguments.out}"
+    print(f"wrote {runs} to {place}{there}; see them: {all_written[0].next_step}")
     return 0
+
+
+def _write_runs_of_each(entities: EntitiesFolder, arguments: argparse.Namespace) -> list[Written]:
+    """Writes the runs of each entity, as those of a study of its own."""
+    from kftune.trackers import write_runs
+
+    found = []
+    for entity in entities.entities():
+        results = entities.open(entity)
+        if results is not None:
+            with results:
+                found.append(write_runs(arguments.to, results, arguments.out))
+    if not found:
+        raise StoreError("no entity has a trial yet", str(entities.path))
+    return found
 
 
 # -- bundles -----------------------------------------------------------------------------------------------------------

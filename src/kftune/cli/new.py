@@ -49,8 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"wrote {path}")
     for remark in remarks:
         print(f"  {remark}")
-    print(f"next: look at {written[-1]}, then kftune run {written[-1]}")
+    print(f"next: {_what_is_open(written[-1])} {written[-1]}, then kftune run {written[-1]}")
     return 0
+
+
+def _what_is_open(study: Path) -> str:
+    """Returns what the user has to do with a study that was written from a script: some scripts print no metric."""
+    from kftune import yaml_text
+
+    return "look at" if yaml_text.load_file(study)["objective"]["metric"] else "write objective.metric in"
 
 
 def _from_templates(arguments: argparse.Namespace) -> int:

@@ -123,6 +123,22 @@ def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trial
     return opened
 
 
+def open_place(place: Path) -> list[Trials]:
+    """Returns what `open_several_given` does for a place without any option.
+
+    Args:
+        place: A folder, a pattern of paths, the file of a study, or what `open_given` takes.
+
+    Raises:
+        UsageError: The file is of another kind.
+        StoreError: There are no results.
+        OSError: The file does not exist.
+    """
+    parser = argparse.ArgumentParser()
+    add_source_options(parser)  # so that no option of the readers lacks its default here
+    return open_several_given(parser.parse_args([]), place)
+
+
 def _results_of_file(file: Path) -> Path:
     """Returns the folder that the results of a study file have; the file itself if it has none."""
     if file.suffix not in YAML_SUFFIXES or not file.is_file():
@@ -182,8 +198,7 @@ def _open_folder(folder: Path, entity: str | None) -> Trials:
     """Opens the results in a folder, or those of an entity."""
     entities = EntitiesFolder(folder)
     if not entities.exists:
-        if entity is not None:
-            raise UsageError(f"--entity chooses among the results of a study with for_each, but {folder} has none")
+        check_no_entity(entity, folder)
         return open_results(folder)
     if entity is None:
         first, *others = entities.entities()
@@ -197,6 +212,20 @@ def _open_folder(folder: Path, entity: str | None) -> Trials:
     return found
 
 
+def check_no_entity(entity: str | None, place: Path) -> None:
+    """Checks that a command line chooses no entity where there is none.
+
+    Args:
+        entity: What it chooses.
+        place: Where the results of one study are.
+
+    Raises:
+        UsageError: It chooses one.
+    """
+    if entity is not None:
+        raise UsageError(f"--entity chooses among the results of a study with for_each, but {place} has none")
+
+
 def given_entities(arguments: argparse.Namespace) -> EntitiesFolder | None:
     """Returns the results of all entities, if a command line names such, and no entity; else None.
 
@@ -205,7 +234,7 @@ def given_entities(arguments: argparse.Namespace) -> EntitiesFolder | None:
     """
     if arguments.entity is not None:
         return None
-    found = _entities_of(arguments)
+    found = entities_of(arguments)
     return found if found is not None and found.exists else None
 
 
@@ -217,11 +246,16 @@ def given_entity(arguments: argparse.Namespace) -> Listed | None:
     """
     if arguments.entity is None:
         return None
-    found = _entities_of(arguments)
+    found = entities_of(arguments)
     return found.entity(arguments.entity) if found is not None and found.exists else None
 
 
-def _entities_of(arguments: argparse.Namespace) -> EntitiesFolder | None:
+def entities_of(arguments: argparse.Namespace) -> EntitiesFolder | None:
+    """Returns where the results of all entities are, or would be; None if a command line names no folder or study.
+
+    Args:
+        arguments: The command line.
+    """
     study: Path = arguments.study
     if arguments.dir is not None or study.is_dir():
         return EntitiesFolder(arguments.dir or study)

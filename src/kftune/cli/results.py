@@ -15,12 +15,20 @@ from pathlib import Path
 
 from kftune.cli.arguments import a_count, a_path
 from kftune.cli.output import write_binary, write_data
-from kftune.cli.places import add_results_arguments, given_entities, given_results, open_given
+from kftune.cli.places import (
+    add_results_arguments,
+    check_no_entity,
+    entities_of,
+    given_entities,
+    given_results,
+    open_given,
+)
 from kftune.cli.table import fitted
 from kftune.errors import UsageError
 from kftune.files import write_bytes, write_text
 from kftune.results import Trials
 from kftune.results.export import curves_to_rows, to_csv, to_json, to_rows, to_seed_json, to_text
+from kftune.results.layout import RunFolder
 from kftune.results.origins import COLUMNS, differing, short
 from kftune.results.page import results_page
 
@@ -53,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints, writes or saves the trials."""
     if arguments.salvage:
-        return _salvage(given_results(arguments.dir or arguments.study))
+        return _salvage(arguments)
     if arguments.curves and arguments.format not in _WITH_CURVES:
         raise UsageError(
             f"--curves is for the formats {', '.join(_WITH_CURVES)}; given {arguments.format}, "
@@ -81,23 +89,40 @@ def _put(text: str, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _salvage(folder: Path) -> int:
+def _salvage(arguments: argparse.Namespace) -> int:
+    """Saves the trials of a study, of an entity, or of all entities that have some."""
     from kftune.results.salvage import salvage
 
-    saved = salvage(folder)
-    if saved is None:
-        print(f"{folder}: everything can be read, so nothing is written")
-        return 0
-    print(f"{folder}: {saved.finished} finished trials are saved")
-    for text, names in (
-        ("had not ended, so the next run starts them again", saved.again),
-        ("have only files left, and no result", saved.without),
-    ):
-        if names:
-            print(f"{', '.join(names)} {text}")
-    if saved.aside:
-        print(f"the damaged files are kept: {', '.join(path.name for path in saved.aside)}")
+    whole = []
+    for folder in _folders_to_salvage(arguments):
+        saved = salvage(folder)
+        if saved is None:
+            whole.append(folder)
+            continue
+        print(f"{folder}: {saved.finished} finished trials are saved")
+        for text, names in (
+            ("had not ended, so the next run starts them again", saved.again),
+            ("have only files left, and no result", saved.without),
+        ):
+            if names:
+                print(f"{', '.join(names)} {text}")
+        if saved.aside:
+            print(f"the damaged files are kept: {', '.join(path.name for path in saved.aside)}")
+    if whole:
+        where = whole[0] if len(whole) == 1 else f"{len(whole)} entities"
+        print(f"{where}: everything can be read, so nothing is written")
     return 0
+
+
+def _folders_to_salvage(arguments: argparse.Namespace) -> list[Path]:
+    entities = entities_of(arguments)
+    if entities is None or not entities.exists:
+        check_no_entity(arguments.entity, arguments.study)
+        return [given_results(arguments.dir or arguments.study)]
+    if arguments.entity is not None:
+        return [entities.of(entities.entity(arguments.entity))]
+    folders = [entities.of(entity) for entity in entities.entities()]
+    return [folder for folder in folders if RunFolder(folder).has_results()]
 
 
 def _selected(results: Trials, arguments: argparse.Namespace) -> Trials:

@@ -18,7 +18,7 @@ from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
 from kftune.results import curves
 from kftune.results.checksums import changed_keys
-from kftune.results.layout import ASIDE, RunFolder
+from kftune.results.layout import ASIDE, INDEX, RunFolder
 from kftune.results.lines import last_trial
 from kftune.results.lock import writer_of
 from kftune.results.opening import check_head, check_tables, is_behind
@@ -70,8 +70,15 @@ def is_begun(layout: RunFolder) -> bool:
 
 
 def folders_with_results(folder: Path) -> list[str]:
-    """Returns the paths of the folders with results in a folder, by name; those moved aside come last."""
-    found = [str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}")]
+    """Returns the paths of the folders with results in a folder, of one study or many entities, by name.
+
+    Those moved aside come last.
+
+    Args:
+        folder: The folder.
+    """
+    names = (RunFolder(folder).database.name, INDEX)
+    found = {str(path.parent) for name in names for path in folder.glob(f"*/{name}")}
     return sorted(found, key=lambda path: (ASIDE in path, path))
 
 

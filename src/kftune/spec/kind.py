@@ -228,7 +228,8 @@ def _object_kind(value: Mapping[Any, Any], kind: object, version: object) -> Kin
         return Kind(name, meant, _problem(value, meant, kind, version))
     if is_object:
         return Kind("Kubernetes object", _PROJECTS.get(str(version).partition("/")[0], "") + str(kind))
-    if {"pipelineInfo", "deploymentSpec"} <= value.keys():
+    # The second document of a pipeline for KFP has what only its platform knows.
+    if {"pipelineInfo", "deploymentSpec"} <= value.keys() or {"platforms"} == value.keys():
         return Kind("Kubernetes object", "KFP spec")
     return _OTHER
 

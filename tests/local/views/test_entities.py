@@ -52,6 +52,18 @@ def test_each_plain_line_about_a_trial_has_its_entity_and_how_far_the_run_is(eve
     assert lines[-1] == "next: kftune best x"
 
 
+def test_a_run_that_ends_before_its_first_result_offers_no_command_that_shows_one(events):
+    without = [event for event in events if not isinstance(event, TrialFinished)]
+    assert not any("next" in text for text in (*plain(without), *frames(without)))
+
+
+def test_a_progress_line_has_news(tmp_path):
+    _, events = run(many({"items": list("abcdefgh"), "budget": {"max_trials": 8}}), tmp_path / "runs")
+    told = [line for line in plain(events) if line.startswith("progress: ")]
+    assert len(told) == 1
+    assert told[0].startswith("progress: 8/8 trials, ")
+
+
 def test_a_run_that_goes_on_counts_from_where_it_was(tmp_path):
     each = {"items": list("abc"), "budget": {"max_trials": 2}}
     run(many(each), tmp_path / "runs")

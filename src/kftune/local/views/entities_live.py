@@ -87,4 +87,5 @@ class LiveEntitiesView(LiveView):
         yield state_text(end.state, f" ({end.reason}): {end.message}")
         yield Text(f"trials: {counted(end.counts, end.seconds)}")
         yield Text(f"entities: {about_entities(end)}")
-        yield from (Text(f"next: {hint}", style="dim") for hint in self._hints)
+        if self._board.done:
+            yield from (Text(f"next: {hint}", style="dim") for hint in self._hints)

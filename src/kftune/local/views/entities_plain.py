@@ -34,6 +34,7 @@ class PlainEntitiesView(PlainView):
         super().__init__(out)
         self._hints = hints
         self._board = EntitiesBoard()
+        self._told = -1
 
     def _lines(self, event: Event) -> Iterator[str]:
         self._board.apply(event)
@@ -54,12 +55,19 @@ class PlainEntitiesView(PlainView):
             case StudyFinished():
                 best = "" if event.best is None else f"; best {assignments(event.best['metrics'])}"
                 yield f"{of}{event.state}{event.why}: {event.message}{best}"
-                yield f"progress: {self._board.progress()}"
+                yield from self._progress()
             case EntitiesFinished():
                 yield f"{event.state} ({event.reason}): {event.message}"
                 yield f"trials: {counted(event.counts, event.seconds)}"
                 yield f"entities: {about_entities(event)}"
-                yield from (f"next: {hint}" for hint in self._hints)
+                if self._board.done:
+                    yield from (f"next: {hint}" for hint in self._hints)
+
+    def _progress(self) -> Iterator[str]:
+        # When a shared budget ends, all entities end at once: one line says so.
+        if self._board.done != self._told:
+            self._told = self._board.done
+            yield f"progress: {self._board.progress()}"
 
     def _finished(self, event: TrialFinished) -> str:
         total = "" if self._board.start is None else f"[{self._board.done}/{self._board.start.total}] "
