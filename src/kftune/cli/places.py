@@ -92,6 +92,8 @@ def open_given(arguments: argparse.Namespace) -> Trials:
 def _folder_of(source: Path) -> Path:
     """Returns the folder of a file; the current one for an address on a cluster."""
     return source.parent if source.exists() else Path()
+
+
 def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trials]:
     """Returns the trials that one place of a command line has: of a folder of folders with results, those of each.
 
