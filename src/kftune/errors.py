@@ -175,6 +175,10 @@ class StoreError(KftuneError):
         return f"{self.path}: {self.message}"
 
 
+class LostEndError(StoreError):
+    """Results on disk that have lost the end of a trial, which their second copy has. The next run takes it over."""
+
+
 class CommitError(KftuneError):
     """Git refuses, or the file is in no state to be committed."""
 

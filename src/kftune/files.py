@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +57,16 @@ def write_bytes(path: Path, content: bytes) -> None:
         return
     with _replacing(path, "wb") as file:
         file.write(content)
+
+
+def is_left_of(name: str, names: Iterable[str]) -> bool:
+    """Returns whether a kill has left a file while another one was written.
+
+    Args:
+        name: The name of the file.
+        names: The names of files that are written in its folder.
+    """
+    return any(re.fullmatch(rf"\.{re.escape(each)}\.[0-9a-f]{{16}}\.new", name) for each in names)
 
 
 @contextmanager

@@ -15,16 +15,18 @@ from pathlib import Path
 
 import pytest
 from applied import CONFIG
-from crashing import RUNS, TRIALS, Ended, Server, finished_rows
+from crashing import ENTITIES, RUNS, SHARED_TRIALS, TRIALS, Ended, Server, finished_rows
 from local_study import trials_in
 
 from kftune.results import SCORED
+from kftune.results.entities import EntitiesFolder
 
 # How many kills of each run the default test makes; the nightly one makes one at each point, and as many pairs.
 KILLS = {
     "run_a_study": 9,
     "run_with_retries": 8,
     "run_with_pauses": 9,
+    "run_for_entities": 9,
     "run_an_experiment": 7,
     "run_experiments": 7,
     "run_fresh": 7,
@@ -55,6 +57,18 @@ def processes_of(folder: Path) -> Iterator[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             yield from [int(entry.name)] * (mark in (entry / "environ").read_bytes())
+
+
+def entities_of(folder: Path) -> list[Path]:
+    """Returns the folders of the entities in a folder of results."""
+    return [path.parent for path in sorted(folder.glob("*/trials.db"))]
+
+
+def rows_by_name(folder: Path) -> dict[str, object]:
+    """Returns the rows of the finished trials in a folder, by the trial's name."""
+    rows = finished_rows(folder)
+    names = {trial.number: trial.name for trial in trials_in(folder)} if rows else {}
+    return {names[number]: row for number, row in rows.items()}
 
 
 class Case:
@@ -89,9 +103,8 @@ class Case:
         aside = any(self.folder.glob("runs.old-*"))
         if (self.name == "run_fresh" and not aside) or self.name == "salvage":
             return {}  # what is there is moved aside, or cannot be read
-        rows = finished_rows(self.folder / "runs")
-        names = {trial.number: trial.name for trial in trials_in(self.folder / "runs")} if rows else {}
-        return {names[number]: row for number, row in rows.items()}
+        runs = self.folder / "runs"
+        return {name: row for folder in (runs, *entities_of(runs)) for name, row in rows_by_name(folder).items()}
 
     def compare(self, before: dict[str, object], starts: Counter[str]) -> None:
         """Checks that what had finished is as it was, and did not start again."""
@@ -113,6 +126,20 @@ def check_trials(folder: Path) -> None:
 def check_retries(folder: Path) -> None:
     check_trials(folder)
     assert {trial.retried.failed for trial in trials_in(folder / "runs")} <= {0, 1}
+
+
+def check_entities(folder: Path) -> None:
+    found = [trials_in(path) for path in entities_of(folder / "runs")]
+    assert [[trial.number for trial in trials] for trials in found] == [[1, 2, 3], [1, 2], [1, 2]]
+    trials = [trial for of_entity in found for trial in of_entity]
+    assert len(trials) == SHARED_TRIALS
+    assert {trial.state for trial in trials} == {"Succeeded"}, [(trial.name, trial.message) for trial in trials]
+    assert [trial.objective for trial in trials] == [float(trial.assignment["lr"]) for trial in trials]
+    # A place that a kill has freed is that of the same trial again.
+    assert {trial.name for trial in trials} == set(starts_in(folder))
+    entities = EntitiesFolder(folder / "runs")
+    assert [each.name for each in entities.entities()] == list(ENTITIES)
+    assert entities.state()[1] == "SharedBudget"
 
 
 def check_fresh(folder: Path) -> None:
@@ -144,6 +171,7 @@ def check_curves(folder: Path) -> None:
 CHECKS = {
     **dict.fromkeys(RUNS, check_trials),
     "run_with_retries": check_retries,
+    "run_for_entities": check_entities,
     "run_fresh": check_fresh,
     "run_a_pipeline": check_pipeline,
     "apply": check_applied,
@@ -190,7 +218,7 @@ def test_a_kill_at_each_commit_point_and_a_second_one_after_it_lose_repeat_and_m
 
 def test_the_kills_are_as_many_as_was_promised():
     assert KILLS.keys() == RUNS.keys()
-    assert sum(KILLS.values()) == 60
+    assert sum(KILLS.values()) == 69
 
 
 @pytest.mark.parametrize(

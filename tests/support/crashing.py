@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from applied import run as run_to_apply
 from applied import write as write_to_apply
+from entity_runs import many
 from local_experiment import experiment
 from local_experiment import sh as sh_in_pod
 from local_pipeline import Project
@@ -27,11 +28,15 @@ from kftune.cli import main
 from kftune.experiments.file import load_list
 from kftune.experiments.run import run_list
 from kftune.local import run_study
+from kftune.local.entities.run import run_entities
 from kftune.local.experiment import run_experiment
 from kftune.results import FINISHED, lines, store
 
 VARIABLE = "KFTUNE_TEST_CRASH_AT"
 TRIALS = 4
+ENTITIES = ("P/a", "b", "c")
+# Two trials for each of the entities, and a third one for the first of them.
+SHARED_TRIALS = 7
 
 # Audit events of Python, each before the change; and an open for writing.
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.posix_spawn", "subprocess.Popen", "sqlite3.connect")
@@ -75,6 +80,14 @@ def run_with_pauses(folder: Path, again: bool) -> None:
     body = "n=${KFTUNE_RESUMED:-0}; while [ $n -lt 3 ]; do n=$((n+1)); echo step=$n loss=VALUE; sleep 0.03; done"
     rule = {"asha": {"type": "promotion", "max_resource": 3, "reduction_factor": 2}}
     run_a_study(folder, again, command=sh(trial(folder, body)), stopping=rule)
+
+
+def run_for_entities(folder: Path, again: bool) -> None:
+    """The entities share a budget, and so little time that a run writes it down for each trial."""
+    script = trial(folder, values="$*", value="${1#--lr=}")
+    each = {"items": list(ENTITIES), "budget": {"max_trials": SHARED_TRIALS, "parallel": 2, "wall_clock": "10m"}}
+    a_study = many(each, script=script, budget={"parallel": 2}, algorithm={"seed": 8 if again else 7})
+    run_entities(a_study, folder / "runs")
 
 
 def run_an_experiment(folder: Path, again: bool) -> None:
@@ -155,6 +168,7 @@ RUNS: dict[str, Callable[[Path, bool], None]] = {
         run_a_study,
         run_with_retries,
         run_with_pauses,
+        run_for_entities,
         run_an_experiment,
         run_experiments,
         run_fresh,

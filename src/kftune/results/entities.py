@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import StoreError, UnknownNameError
-from kftune.files import open_regular, write_text
+from kftune.files import is_left_of, open_regular, write_text
 from kftune.results.layout import ASIDE, INDEX, RunFolder
 from kftune.results.lock import writer_of
-from kftune.results.reading import Results, is_begun, open_results
+from kftune.results.reading import Results, open_results
 from kftune.results.records import Trial
 
 STATE = "state.json"
@@ -145,7 +145,7 @@ class EntitiesFolder:
         own = {INDEX, STATE, _LOCK, *(each.folder for each in self.entities())}
         aside = tuple(f"{each.folder}{ASIDE}" for each in self.entities())
         others = sorted(each.name for each in self.path.iterdir() if each.name not in own)
-        others = [name for name in others if not name.startswith(aside)]
+        others = [name for name in others if not name.startswith(aside) and not is_left_of(name, (INDEX, STATE))]
         if others:
             raise StoreError(
                 f"to start again, --fresh moves the whole folder aside, so it must contain nothing but results; but it "
@@ -216,14 +216,7 @@ class EntitiesFolder:
             StoreError: They cannot be read.
         """
         layout = RunFolder(self.of(entity))
-        if not layout.database.is_file():
-            return None
-        try:
-            return open_results(layout.path)
-        except StoreError:
-            if is_begun(layout):
-                raise
-            return None
+        return open_results(layout.path) if layout.has_results() else None
 
     def rows(self) -> Iterator[Row]:
         """Yields what is known of each entity."""

@@ -6,14 +6,13 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from kftune import json_input
-from kftune.errors import StoreError, UnknownNameError, near_files
+from kftune.errors import LostEndError, StoreError, UnknownNameError, near_files
 from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
 from kftune.results import curves
@@ -52,21 +51,6 @@ def open_results(folder: str | Path) -> Results:
         raise StoreError(f"there are no results here; kftune run creates them{_elsewhere(layout.path)}", str(folder))
     with reading(layout):
         return Results(layout)
-
-
-def is_begun(layout: RunFolder) -> bool:
-    """Returns whether a folder has results: a run that is killed at its very beginning leaves an empty file.
-
-    Args:
-        layout: The folder.
-
-    Raises:
-        StoreError: The file cannot be read.
-    """
-    if not layout.database.is_file():
-        return False
-    with translated(layout), closing(_connect(layout)) as connection:
-        return bool(connection.execute("PRAGMA user_version").fetchone()[0]) and meta_of(connection) is not None
 
 
 def folders_with_results(folder: Path) -> list[str]:
@@ -112,10 +96,8 @@ class Results(Trials):
             self.meta = self._meta()
             if self._is_checked and last is not None and is_behind(self._connection, last):
                 name = self.name_of(last[0])
-                raise damaged(
-                    folder,
-                    f"it has lost the end of {name}, which {folder.lines.name} has and the next run takes from there",
-                )
+                what = f"it has lost the end of {name}, which {folder.lines.name} has and the next run takes from there"
+                raise LostEndError(damaged(folder, what).message, str(folder.path))
             self._folder = RunFolder(folder.path, self.meta.trial_names)
         except BaseException:
             self._connection.close()

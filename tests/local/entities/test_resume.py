@@ -12,9 +12,12 @@ from contextlib import suppress
 import entity_runs
 import pytest
 from entity_runs import NOTING, counts, finished, many, noted, run
-from local_study import Runs, is_alive, trials_in, wait_until
+from local_study import Runs, change, is_alive, trials_in, wait_until
 
-from kftune.results.entities import EntitiesFolder
+from kftune.errors import StoreError
+from kftune.results.entities import STATE, UNREADABLE, EntitiesFolder
+from kftune.results.layout import INDEX
+from kftune.results.salvage import salvage
 
 
 def killed_and_resumed(tmp_path, *, entities, trials, budget, script, kills, pause, seed):
@@ -23,11 +26,13 @@ def killed_and_resumed(tmp_path, *, entities, trials, budget, script, kills, pau
     known: dict[tuple[str, str], str] = {}
     ran: Counter[str] = Counter()
     arguments = {"entities": {"items": entities, "budget": budget}, "trials": trials, "script": script}
+    # No entity is passed over because it runs as many trials as it may.
+    arguments["budget"] = {"parallel": budget["parallel"]}
     with Runs(folder, entity_runs.__file__, **arguments) as runs:
         for _ in range(kills):
             pid = runs.start()
             time.sleep(draw.uniform(*pause))
-            with suppress(ProcessLookupError):  # a fast machine has run everything by then
+            with suppress(ProcessLookupError):  # the run is over already
                 os.kill(pid, signal.SIGKILL)
             runs.wait()
             now, so_far = finished(folder), noted(tmp_path / "notes")
@@ -117,9 +122,54 @@ def test_an_interrupt_stops_all_and_the_next_run_goes_on_with_the_same_values(tm
     assert [trials[0].point for trials in found] == before
 
 
-def test_a_store_that_a_kill_left_empty_is_begun_again(tmp_path):
-    run(many("ab", trials=1), tmp_path / "runs", entities=["a"])
-    (tmp_path / "runs" / "b").mkdir()
-    (tmp_path / "runs" / "b" / "trials.db").touch()
-    outcome, _ = run(many("ab", trials=1), tmp_path / "runs")
+def broken(tmp_path):
+    """Returns the folder of a run for two entities, and that of the second one, whose trials.db is empty."""
+    folder = tmp_path / "runs"
+    run(many("ab", trials=2), folder)
+    (folder / "b" / "trials.db").write_bytes(b"")
+    return folder, folder / "b"
+
+
+def test_an_empty_store_of_an_entity_is_refused_before_a_trial_starts(tmp_path):
+    folder, inner = broken(tmp_path)
+    with pytest.raises(StoreError, match=r"b: trials\.db is damaged: it is empty; .*--salvage"):
+        run(many("ab", trials=3), folder)
+    assert counts(folder) == {"a": {"Succeeded": 2}}
+    assert [row.state.partition(":")[0] for row in EntitiesFolder(folder).rows()] == ["MaxTrialsReached", UNREADABLE]
+    salvage(inner)
+    outcome, _ = run(many("ab", trials=3), folder)
+    assert outcome.counts == {"Succeeded": 6}
+
+
+def test_an_entity_whose_store_is_gone_is_not_one_that_has_not_started(tmp_path):
+    folder, inner = broken(tmp_path)
+    (inner / "trials.db").unlink()
+    with pytest.raises(StoreError, match=r"trials\.db is gone"):
+        run(many("ab", trials=3), folder)
+    assert counts(folder) == {"a": {"Succeeded": 2}}
+
+
+def test_a_fresh_run_of_an_entity_needs_no_readable_results_of_it(tmp_path):
+    folder, _ = broken(tmp_path)
+    outcome, _ = run(many("ab", trials=2), folder, entities=["b"], fresh=True)
     assert outcome.counts == {"Succeeded": 2}
+    assert counts(folder) == {"a": {"Succeeded": 2}, "b": {"Succeeded": 2}}
+
+
+def test_an_entity_gets_back_the_end_of_a_trial_that_its_store_has_lost(tmp_path):
+    folder, names = tmp_path / "runs", {"items": ["a", "b"], "budget": {"max_trials": 5}}
+    run(many(names, trials=3), folder)
+    known = finished(folder)
+    change(folder / "a", "DELETE FROM trials WHERE number = 3")
+    outcome, _ = run(many(names, trials=3), folder)
+    assert outcome.counts == {"Succeeded": 5}
+    assert finished(folder) == known
+
+
+@pytest.mark.parametrize("name", [INDEX, STATE])
+def test_what_a_kill_leaves_while_a_file_is_written_keeps_no_folder_from_a_fresh_run(tmp_path, name):
+    run(many("ab", trials=1), tmp_path / "runs")
+    (tmp_path / "runs" / f".{name}.0123456789abcdef.new").touch()
+    outcome, _ = run(many("ab", trials=1), tmp_path / "runs", fresh=True)
+    assert outcome.counts == {"Succeeded": 2}
+    assert len([*tmp_path.glob("runs.old-*")]) == 1

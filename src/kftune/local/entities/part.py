@@ -72,7 +72,7 @@ class EntityRun:
         index: Its place among all of them.
         places: How many trials it has from earlier runs.
         failed: How many of them have failed.
-        unfinished: Whether some of them run again.
+        waiting: How many of them run again.
         trial_seconds: How long they took.
         common: What it shares with the others.
 
@@ -80,6 +80,7 @@ class EntityRun:
         entity: The entity.
         index: Its place among all of them.
         places: How many trials it has, with those that run or start again.
+        taken: How many it has without those that wait to start again.
         failed: How many trials have failed.
         unfinished: Whether trials of earlier runs run again.
         queued: Whether it waits for a place to start a trial.
@@ -94,15 +95,16 @@ class EntityRun:
         *,
         places: int,
         failed: int,
-        unfinished: bool,
+        waiting: int,
         trial_seconds: float,
         common: Common,
     ) -> None:
         self.entity = entity
         self.index = index
         self.places = places
+        self.taken = places - waiting
         self.failed = failed
-        self.unfinished = unfinished
+        self.unfinished = waiting > 0
         self.queued = False
         self.ending: Reason | None = None
         self.outcome: Outcome | None = None
@@ -150,7 +152,7 @@ class EntityRun:
     def recount(self) -> None:
         """Counts its trials again."""
         if self._engine is not None:
-            self.places, self.failed = self._engine.places, self._engine.failed
+            self.places, self.taken, self.failed = self._engine.places, self._engine.taken, self._engine.failed
 
     def rest(self) -> None:
         """Stops its clock: none of its trials runs."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kftune.errors import RunError, StudyError
+from kftune.errors import LostEndError, RunError, StudyError
 from kftune.local.entities.events import EntitiesFinished, EntitiesStarted, Voices
 from kftune.local.entities.outcome import EntitiesOutcome, EntityEnd, outcome_of
 from kftune.local.entities.part import Common, EntityRun
@@ -21,16 +21,17 @@ from kftune.local.samplers import check_allowed, check_runs_here
 from kftune.local.study.audience import Audience
 from kftune.local.study.cost_limit import cost_rule, shared_rule
 from kftune.local.study.events import Note, OnEvent
-from kftune.local.study.run import check_model, study_meta
+from kftune.local.study.run import check_model, seed_of, study_meta
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.shared_trials import SharedTrials
 from kftune.local.study.starting import OpenLive
 from kftune.local.study.trials import TrialContainers, data_of
-from kftune.results import FINISHED, Trial
+from kftune.results import FINISHED, Results, Trial
 from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed, check_alone, with_folders
 from kftune.results.lock import take_lock
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.same_study import check_same_study
+from kftune.results.store import Store
 from kftune.study import Study
 from kftune.study.entities import names_entity
 from kftune.study.for_each import ForEach
@@ -99,8 +100,8 @@ def run_entities(
     try:
         if fresh and not entities and results.exists:
             results.move_aside()
-            os.close(lock)
-            lock = take_lock(results.lock)
+            moved, lock = lock, take_lock(results.lock)
+            os.close(moved)
         run = _Run(study, each, results, studies, place, fresh=fresh)
         return run.run(
             on_event=on_event,
@@ -258,18 +259,29 @@ class _Run:
 
     def _scan(self, entity: Listed) -> _Scan:
         """Reads what earlier runs have left of an entity, and checks that it is of the same study."""
-        opened = self._results.open(entity)
+        study = self._studies.get(entity.name)
+        # Results that are moved aside do not count, and need not be readable.
+        opened = None if self._fresh and study is not None else self._open(entity, study)
         if opened is None:
             return _Scan(NOT_STARTED, {}, None, [])
         with opened:
-            study = self._studies.get(entity.name)
-            if study is not None and not self._fresh:
+            if study is not None:
                 check_same_study(opened.meta, study_meta(study, 0), opened.folder)
             counts = dict(opened.counts().items())
             state, best = opened.reason() or STOPPED, opened.best()
             running = [trial for trial in opened.trials() if trial.pid] if "Running" in counts else []
             known = {str(name): count for name, count in counts.items()}
             return _Scan(state, known, best, running, opened.trial_seconds())
+
+    def _open(self, entity: Listed, study: Study | None) -> Results | None:
+        """Opens what earlier runs have left; what one of its two copies has lost, it gets from the other one."""
+        try:
+            return self._results.open(entity)
+        except LostEndError:
+            if study is None:
+                raise
+            Store(self._results.of(entity), study_meta(study, seed_of(study)), keep_seed=True).close()
+            return self._results.open(entity)
 
     def _runs(self, common: Common) -> list[EntityRun]:
         """Returns the studies that are not over."""
@@ -278,19 +290,16 @@ class _Run:
             scan, study = self._scans[entity.name], self._studies.get(entity.name)
             if study is None:
                 continue
-            is_over = scan.state in _OVER and scan.finished >= study.budget.max_trials and not common.fresh
+            is_over = scan.state in _OVER and scan.finished >= study.budget.max_trials
             if is_over and not (common.retry_failed and scan.failed):
                 continue
-            unfinished = scan.places > scan.finished or (common.retry_failed and scan.failed > 0)
-            if common.fresh:
-                scan = _Scan(NOT_STARTED, {}, None, [])
             runs.append(
                 EntityRun(
                     entity,
                     index,
                     places=scan.places,
                     failed=scan.failed,
-                    unfinished=unfinished,
+                    waiting=scan.places - scan.finished + (scan.failed if common.retry_failed else 0),
                     trial_seconds=scan.trial_seconds,
                     common=common,
                 )

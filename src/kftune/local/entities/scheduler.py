@@ -166,10 +166,13 @@ class Scheduler:
     def _push(self, run: EntityRun) -> None:
         if not run.queued:
             run.queued = True
-            heapq.heappush(self._queue, (run.places, run.index, run))
+            heapq.heappush(self._queue, (run.taken, run.index, run))
 
     def _fill(self) -> None:
-        """Starts trials until as many run as allowed, always of the entity that has had the fewest."""
+        """Starts trials until as many run as allowed, always of the entity that has had the fewest.
+
+        A trial that starts again is not one that its entity has had: the order is as if its first try had not been.
+        """
         most = self._limits.max_trials
         # A study that reaches its goal leaves the places of trials that it stops to others.
         free = 0 if most is None else max(0, most - self._places)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from kftune.errors import StoreError
 from kftune.results.layout import ASIDE, INDEX, RunFolder
-from kftune.results.reading import is_begun
 from kftune.results.sources.find import open_trials
 from kftune.results.sources.hints import NO_HINTS, Hints
 from kftune.results.trials import Trials
@@ -52,5 +51,4 @@ def inner_results(place: Path) -> list[Path]:
     name = RunFolder(place).database.name
     if not place.is_dir() or (place / name).exists():
         return []
-    found = (each.parent for each in sorted(place.glob(f"*/{name}")) if ASIDE not in each.parent.name)
-    return [each for each in found if is_begun(RunFolder(each))]
+    return [each.parent for each in sorted(place.glob(f"*/{name}")) if ASIDE not in each.parent.name]
