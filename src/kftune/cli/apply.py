@@ -27,6 +27,7 @@ from kftune.cli.places import add_results_arguments, given_entities, open_given
 from kftune.errors import UsageError
 from kftune.results import FINISHED, Trials
 from kftune.results.entities import EntitiesFolder
+from kftune.results.sources.through_study import entity_of
 from kftune.runs import YAML_SUFFIXES
 
 
@@ -60,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     entities = given_entities(arguments)
     if entities is not None:
         return _apply_all(entities, arguments)
-    place = place_of(arguments)
     with open_given(arguments) as results:
+        place = place_of(arguments, entity_of(results))
         hparams = hparams_of(arguments, results)
         target = Target(place.to, place.at, place.names)
         chosen = choose(results, hparams, trial=arguments.trial, metric=arguments.metric)
