@@ -399,3 +399,13 @@ def test_the_schema_takes_the_project_file_and_refuses_a_misspelt_key() -> None:
     content: Any = yaml_text.load_file(CIRCUITS / "project.yaml")
     assert [*problems(content, project_schema())] == []
     assert [*problems({**content, "claim": {}}, project_schema())]
+
+
+def test_an_experiment_with_one_name_in_several_namespaces_is_noted_once(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(CIRCUITS, tmp_path / "circuits"))
+    start = "the Experiment circuits-lstm is in the namespaces team-a, team-a-dev: "
+    assert [note for note in render_project(load_project(folder)).notes if note.startswith("the Experiment ")] == []
+    project = folder / "project.yaml"
+    project.write_text(project.read_text().replace("targets.katib.name=circuits-lstm-dev, ", ""))
+    notes = [note for note in render_project(load_project(folder)).notes if note.startswith("the Experiment ")]
+    assert [note[: len(start)] for note in notes] == [start]

@@ -53,6 +53,17 @@ def test_what_is_applied_and_what_is_created_are_two_files(project, capsys):
     assert "note: pipeline.yaml: a step's container must not run as root" in printed.err
 
 
+def test_what_is_to_be_known_of_several_engines_is_told_once(project, capsys):
+    tune = "  tune: {kind: tune, image: 'registry.example/launcher:1', study: study.yaml}\n"
+    (project / "pipeline.yaml").write_text(f"{PIPELINE}{tune}")
+    notes = [f"note: pipeline.yaml: {each}" for each in ("tune: ", "a step's container must not run as root")]
+    for command in (["pipeline.yaml"], ["--all", "."]):
+        assert main(["render", *command, "--out", "build"]) == 0
+        printed = capsys.readouterr().err.splitlines()
+        assert len(printed) == len({*printed})
+        assert [note for note in notes if not any(line.startswith(note) for line in printed)] == []
+
+
 def test_on_the_screen_and_in_one_file_they_stand_together(project, capsys):
     assert main(["render", "pipeline.yaml", "--target", "argo"]) == 0
     kinds = [document["kind"] for document in documents_of(capsys.readouterr().out)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -39,24 +40,23 @@ class Tour(NamedTuple):
         return self.folder / "out" / "pipeline.argo-run.yaml"
 
 
-def write_project(folder: Path, namespace: str, images: Mapping[str, str], **tune: Any) -> Path:
+def write_project(folder: Path, namespace: str, images: Mapping[str, str], source: Path = SOURCE, **tune: Any) -> Path:
     """Writes the project. The steps' scripts become texts in their commands, because the image does not hold them.
 
     Args:
         folder: An empty folder.
         namespace: The namespace of all objects.
         images: The images of ``train`` and ``launcher``.
+        source: The folder of the study, the pipeline and their scripts.
         tune: Further fields of the tune step.
     """
-    project = folder / "tour"
-    project.mkdir(parents=True)
-    (project / "tune_hparams.py").write_bytes((SOURCE / "tune_hparams.py").read_bytes())
+    project = Path(shutil.copytree(source, folder / "tour"))
     for name, script in _PROGRAMS.items():
-        text = (SOURCE / name).read_text(encoding="utf-8")
+        text = (source / name).read_text(encoding="utf-8")
         for image, reference in images.items():
             text = text.replace(f"registry.example/e2e/{image}:1", reference)
         content: Any = yaml_text.load(text)
-        program = (SOURCE / script).read_text(encoding="utf-8")
+        program = (source / script).read_text(encoding="utf-8")
         if "steps" in content:
             content["steps"]["tune"] |= tune
         for step in _with_commands(content):
@@ -73,16 +73,17 @@ def _with_commands(content: Any) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def applied_tour(folder: Path, images: Mapping[str, str], **tune: Any) -> Iterator[Tour]:
+def applied_tour(folder: Path, images: Mapping[str, str], source: Path = SOURCE, **tune: Any) -> Iterator[Tour]:
     """Renders the project and applies it in a namespace of its own, which is deleted at the end.
 
     Args:
         folder: An empty folder.
         images: The images of ``train`` and ``launcher``.
+        source: The folder of the study, the pipeline and their scripts.
         tune: Further fields of the tune step.
     """
     namespace = unused_name("argo")
-    project = write_project(folder, namespace, images, **tune)
+    project = write_project(folder, namespace, images, source, **tune)
     # In a process of its own: two tours have a module of one name.
     render = [sys.executable, "-m", "kftune", "render", str(project), "--out", str(folder / "out")]
     done = subprocess.run(render, capture_output=True, text=True, check=False)

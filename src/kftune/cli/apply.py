@@ -28,6 +28,7 @@ from kftune.cli.places import add_results_arguments, entities_of, given_entities
 from kftune.errors import UsageError
 from kftune.results import FINISHED, Trials
 from kftune.results.entities import EntitiesFolder, Row
+from kftune.results.sources.through_study import entity_of
 from kftune.runs import YAML_SUFFIXES
 
 
@@ -66,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _apply(arguments: argparse.Namespace, refused: Callable[[Problem], None], run: str = "") -> int:
     """Applies the best values of one study; `run` is the command that runs the present values, if not that for it."""
-    place = place_of(arguments)
     with open_given(arguments) as results:
+        place = place_of(arguments, entity_of(results))
         hparams = hparams_of(arguments, results)
         target = Target(place.to, place.at, place.names)
         chosen = choose(results, hparams, trial=arguments.trial, metric=arguments.metric)

@@ -56,18 +56,24 @@ def add_class_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def place_of(arguments: argparse.Namespace) -> Place:
+def place_of(arguments: argparse.Namespace, entity: str | None = None) -> Place:
     """Returns the place that a command line names, or that of the study's key `apply`.
+
+    Args:
+        arguments: The command line.
+        entity: The entity that the trials are of, if the command line names none.
 
     Raises:
         UsageError: There is none, or --map has another form.
     """
     study = study_of(arguments)
-    entity = given_entity(arguments)
-    at_entity = "" if entity is None else entity.path
+    name = arguments.entity or entity
+    at_entity = _path_of(arguments, study, name)
+    if study is not None and study.for_each is not None and name is not None:
+        study = study.for_entity(name)
     own = None if study is None else study.apply
     if own is not None and study is not None:
-        to = arguments.to or arguments.study.parent / own.to
+        to = arguments.to or (arguments.through or arguments.study).parent / own.to
         at = own.at if arguments.at is None and arguments.to is None else arguments.at or at_entity
         names = {**own.map, **names_of(arguments.map)}
         add = own.add if arguments.add is None else arguments.add
@@ -79,6 +85,16 @@ def place_of(arguments: argparse.Namespace) -> Place:
             "study); to create a study on a cluster: kftune render FILE --out DIR, and kubectl apply -f DIR"
         )
     return Place(to, at, names, add)
+
+
+def _path_of(arguments: argparse.Namespace, study: Study | None, entity: str | None) -> str:
+    """Returns the path of an entity in its file; its name if the file is not known, and nothing without an entity."""
+    listed = given_entity(arguments)
+    if listed is not None:
+        return listed.path
+    if entity is None or study is None or study.for_each is None:
+        return entity or ""
+    return study.for_each.entity(entity).path
 
 
 def names_of(given: Sequence[str]) -> dict[str, str]:
@@ -100,7 +116,7 @@ def names_of(given: Sequence[str]) -> dict[str, str]:
 
 
 def study_of(arguments: argparse.Namespace) -> Study | None:
-    """Returns the study that a command line names; None if it names results or an Experiment.
+    """Returns the study that a command line names, with all its entities; None if it names results or an Experiment.
 
     Raises:
         StudyError: The study is invalid.
@@ -113,8 +129,7 @@ def study_of(arguments: argparse.Namespace) -> Study | None:
         return None
     from kftune.study import load_study
 
-    study = load_study(path)
-    return study if study.for_each is None or arguments.entity is None else study.for_entity(arguments.entity)
+    return load_study(path)
 
 
 def hparams_of(arguments: argparse.Namespace, results: Trials) -> type[Hparams] | None:

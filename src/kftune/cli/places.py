@@ -18,6 +18,7 @@ from kftune.runs import RUNS, YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from kftune.spec.kind import KindName
+    from kftune.study import Study
 
 DEFAULT = f"{RUNS}/NAME beside the file"
 """Where results are if no folder is given, for the help of a command."""
@@ -79,9 +80,11 @@ def open_given(arguments: argparse.Namespace) -> Trials:
         hints = Hints(arguments.objective, arguments.direction, arguments.study_name, columns=arguments.metrics)
         found = _opened(arguments, hints)
         if found.folder is None and found.meta.experiment is not None:
+            from kftune.render.names import is_name_of
             from kftune.results.sources.beside import through_study_in
 
-            found = through_study_in(_folder_of(arguments.study), found)
+            _check_entity(arguments, found)
+            found = through_study_in(_folder_of(arguments.study), found, is_name_of)
     else:
         found = _typed(arguments, through)
     for note in found.notes:
@@ -92,6 +95,21 @@ def open_given(arguments: argparse.Namespace) -> Trials:
 def _folder_of(source: Path) -> Path:
     """Returns the folder of a file; the current one for an address on a cluster."""
     return source.parent if source.exists() else Path()
+
+
+def _check_entity(arguments: argparse.Namespace, found: Trials) -> None:
+    """Checks that trials which do not lie in a folder of results are of the entity that was given.
+
+    Raises:
+        UsageError: They are of another one, or it is not known of which.
+    """
+    from kftune.results.sources.through_study import entity_of
+
+    given, own = getattr(arguments, "entity", None), entity_of(found)
+    if given is None or given == own:
+        return
+    has = "are of no entity" if own is None else f"are of the entity {own}"
+    raise UsageError(f"--entity is {given}, but the trials of {arguments.study} {has}; leave --entity out")
 
 
 def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trials]:
@@ -160,7 +178,30 @@ def _typed(arguments: argparse.Namespace, through: Path) -> Trials:
         arguments.direction or study.objective.direction,
     )
     hints = Hints(objective, direction, arguments.study_name, tuple(study.reductions), arguments.metrics)
-    return through_study(_opened(arguments, hints), study)
+    found = _opened(arguments, hints)
+    return found if found.folder is not None else through_study(found, _of_entity(arguments, study, found))
+
+
+def _of_entity(arguments: argparse.Namespace, study: Study, found: Trials) -> Study:
+    """Returns the study that trials are of: of one with entities, that of their entity.
+
+    Raises:
+        UsageError: Their entity is not known, or another one was given.
+        UnknownNameError: The study has no such entity.
+    """
+    from kftune.results.sources.through_study import entity_of
+
+    if study.for_each is None or found.meta.experiment is not None:
+        _check_entity(arguments, found)
+    if study.for_each is None:
+        return study
+    entity = getattr(arguments, "entity", None) or entity_of(found)
+    if entity is None:
+        raise UsageError(
+            f"the study {study.name} has entities, and {arguments.study} does not say of which its trials are; give "
+            f"--entity, such as {study.for_each.entities[0].name}"
+        )
+    return study.for_entity(entity)
 
 
 def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:

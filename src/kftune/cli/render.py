@@ -92,6 +92,7 @@ def _without_collection() -> Iterator[None]:
 
 def _render_file(arguments: argparse.Namespace) -> None:
     kind, _ = given_kind(arguments.file, ("study", "pipeline"))
+    told: set[str] = set()
     for target in _targets(arguments.file, kind, arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
@@ -100,7 +101,7 @@ def _render_file(arguments: argparse.Namespace) -> None:
             _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
         else:
             _write_into(arguments.out, arguments.file, rendering, target, arguments.format)
-        _print_notes(rendering.notes, arguments.file)
+        _print_notes(rendering.notes, arguments.file, told)
 
 
 def _render_all(arguments: argparse.Namespace) -> int:
@@ -119,13 +120,14 @@ def _render_all(arguments: argparse.Namespace) -> int:
     for path, kind in _studies_and_pipelines(found):
         if path in sets:
             continue
+        told: set[str] = set()
         for target in _targets_of(kind):
             if arguments.target not in (None, target):
                 continue
             rendering = _rendering(path, (), target)
             folder = _folder_in(arguments.out, path.relative_to(arguments.all).parent)
             _write_into(folder, path, rendering, target, arguments.format)
-            _print_notes(rendering.notes, path)
+            _print_notes(rendering.notes, path, told)
             count += 1
     if count == 0:
         what = "study or pipeline file" if arguments.target is None else f"file for {arguments.target}"
@@ -168,7 +170,7 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     for stale in forget(folder, earlier - texts.keys()):
         print(f"removed {stale}")
     remember(folder, texts)
-    _print_notes(rendering.notes, source)
+    _print_notes(rendering.notes, source, set())
     return [*loaded.base.members]
 
 
@@ -237,6 +239,9 @@ def _text(documents: Sequence[dict[str, Any]], form: str) -> str:
     return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
 
 
-def _print_notes(notes: Sequence[str], path: Path) -> None:
+def _print_notes(notes: Sequence[str], path: Path, told: set[str]) -> None:
+    """Prints what is to be known of a file, without what was told of it for another engine; adds it to that."""
     for note in notes:
-        print(f"note: {path}: {note}", file=sys.stderr)
+        if note not in told:
+            print(f"note: {path}: {note}", file=sys.stderr)
+            told.add(note)

@@ -12,6 +12,7 @@ from kftune.render.pods import group_labels
 from kftune.render.rendering import Rendering
 from kftune.spec.labels import ENTITY_LABEL, label_value
 from kftune.study import Study
+from kftune.study.each import name_for
 from kftune.study.entities import Entity
 from kftune.study.for_each import ForEach
 from kftune.study.shared_limits import not_shared, shared_parallel, too_many_trials
@@ -78,7 +79,7 @@ def entity_study(study: Study, entity: Entity) -> Study:
             "annotations": {**target.annotations, ENTITY_LABEL: entity.name},
         }
     )
-    named = {} if target.name is None else {"name": f"{target.name} {entity.name}"}
+    named = {} if target.name is None else {"name": name_for(target.name, entity.name)}
     targets = found.targets.model_copy(update={"katib": katib})
     return found.model_copy(update={**named, "targets": targets}).with_step(labels={**step.labels, **label})
 

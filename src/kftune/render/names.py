@@ -42,13 +42,26 @@ def object_name(text: str, longest: int = LONGEST) -> str:
     if len(text) <= longest and DNS_1035.fullmatch(text):
         return text
     # Two texts may become the same name once case and signs are gone; the hash keeps them apart.
-    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     similar = _OUTSIDE.sub("-", plain).strip("-")
     if not similar[:1].isalpha():
         similar = f"study-{similar}" if similar else "study"
     similar = similar[: max(longest - _HASH_LENGTH - 1, 1)].rstrip("-")
-    return f"{similar}-{mark}"
+    return f"{similar}-{_mark(text)}"
+
+
+def is_name_of(name: str, text: str) -> bool:
+    """Returns whether an object's name is the one that a text gets, whatever its maximum length is.
+
+    Args:
+        name: The object's name.
+        text: The name that the user wrote.
+    """
+    return name == text or name.rpartition("-")[2] == _mark(text)
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
 
 
 def object_metadata(name: str, target: ObjectTarget) -> dict[str, Any]:

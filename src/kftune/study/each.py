@@ -34,7 +34,7 @@ def study_of(study: Study, entity: Entity) -> Study:
     algorithm = study.algorithm
     if algorithm.seed is not None:
         algorithm = algorithm.replace(seed=_seed(algorithm.seed, entity.name))
-    changed: dict[str, Any] = {"name": _name(study.name, entity.name), "algorithm": algorithm, "for_each": None}
+    changed: dict[str, Any] = {"name": name_for(study.name, entity.name), "algorithm": algorithm, "for_each": None}
     with located("step"):
         changed["step"] = _step(study.step, entity)
     if study.apply is not None:
@@ -150,7 +150,13 @@ def _texts(given: Any, entity: Entity) -> Any:
     return tuple(filled_text(text, entity) for text in given)
 
 
-def _name(study: str, entity: str) -> str:
+def name_for(study: str, entity: str) -> str:
+    """Returns the name of the study of one entity.
+
+    Args:
+        study: The name of the study for each of them.
+        entity: The name of the entity.
+    """
     name = f"{study} {entity}"
     if len(name) <= _LONGEST_NAME:
         return name

@@ -64,18 +64,20 @@ def render_project(loaded: LoadedProject) -> ProjectRendering:
     files |= {f"base/{KUSTOMIZATION}": [kustomization([*base.applied])]}
     files |= {f"base/{path}": documents for path, documents in base.applied.items()}
     files |= base.beside
+    variants = [base]
     for name, variant in loaded.overlays.items():
         try:
             found = _objects(loaded, variant)
         except MemberError as error:
             # Without places: the overlay may have changed the values.
             raise RenderError(f"overlay {name}: {error.file}: {error}") from error
+        variants.append(found)
         for path, documents in overlay_files(loaded.base.namespace, base.applied, variant.namespace, found.applied):
             files[f"overlays/{name}/{path}"] = documents
         for path, documents in found.beside.items():
             if documents != base.beside.get(path):
                 files[f"overlays/{name}/{path}"] = documents
-    return ProjectRendering(files, [*loaded.notes, *base.notes])
+    return ProjectRendering(files, [*loaded.notes, *base.notes, *_same_names(variants)])
 
 
 def render_objects(loaded: LoadedProject, overlay: str | None = None) -> Documents:
@@ -106,6 +108,27 @@ def _objects(loaded: LoadedProject, variant: Variant) -> _Objects:
         "config-maps.yaml": config_maps(loaded.config_maps, variant.namespace),
     }
     return _Objects({**{path: found for path, found in shared.items() if found}, **applied}, beside, notes)
+
+
+def _same_names(variants: Collection[_Objects]) -> Iterator[str]:
+    """Yields which Experiments have one name in several namespaces.
+
+    Source: katib v0.19.0, pkg/controller.v1beta1/suggestion/suggestion_controller.go lists the trials of an Experiment
+    by its name, in all namespaces; goptuna refuses those that it did not draw.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for variant in variants:
+        for document in (each for documents in variant.applied.values() for each in documents):
+            if document["kind"] == "Experiment":
+                metadata = document["metadata"]
+                found.setdefault(metadata["name"], {})[metadata.get("namespace", "default")] = None
+    for name, namespaces in found.items():
+        if len(namespaces) > 1:
+            yield (
+                f"the Experiment {name} is in the namespaces {', '.join(namespaces)}: on one cluster, Katib takes their "
+                f"trials for those of one, and the later one may never start a trial; give each a name with "
+                f"targets.katib.name in the overlay's set"
+            )
 
 
 def _rendered(project: Project, members: Mapping[str, Member]) -> Iterator[tuple[str, Rendering]]:

@@ -7,9 +7,21 @@ from typing import Any
 from kftune.errors import DomainError, HparamsError
 from kftune.results.records import Aim, TrackedMetric, Trial
 from kftune.results.trials import Recorded, Trials
+from kftune.spec.labels import ENTITY_LABEL
 from kftune.study import Study
 
 _MOST_NOTES = 3
+
+
+def entity_of(trials: Trials) -> str | None:
+    """Returns the name of the entity that an Experiment was rendered for; None if it was for none.
+
+    Args:
+        trials: The trials of the Experiment, or others.
+    """
+    metadata = (trials.meta.experiment or {}).get("metadata") or {}
+    name = (metadata.get("annotations") or {}).get(ENTITY_LABEL)
+    return None if name is None else str(name)
 
 
 def through_study(trials: Trials, study: Study) -> Trials:
@@ -19,7 +31,8 @@ def through_study(trials: Trials, study: Study) -> Trials:
 
     Args:
         trials: The trials.
-        study: The study that they are of. A folder of results has its values already.
+        study: The study that they are of; with entities, that of their entity. A folder of results has its values
+            already.
     """
     if trials.folder is not None:
         return trials
