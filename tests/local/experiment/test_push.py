@@ -157,6 +157,6 @@ def test_what_a_trial_has_pushed_is_forgotten_when_it_has_ended(tmp_path, monkey
     pytest.importorskip("grpc")
     monkeypatch.setattr("kftune.local.experiment.push._MOST_BYTES", 1000)
     script = f"{CLIENT}\nfor number in range(5):\n    push('loss', '0.5', f'2026-01-01T00:00:0{{number}}Z')\n"
-    options = {"trials": 4, "parallelTrialCount": 1, "metricsCollectorSpec": PUSH}
+    options: dict[str, Any] = {"trials": 4, "parallelTrialCount": 1, "metricsCollectorSpec": PUSH}
     run(experiment(python(script), **options), tmp_path)
     assert [trial.state for trial in trials_in(tmp_path)] == ["Succeeded"] * 4
