@@ -40,7 +40,7 @@ for_each:
 """,
     "for_each.budget": """
 for_each:
-  file: circuits.yaml
+  file: pipelines/circuits/circuits.yaml
   at: PLANT001/*
   budget: {max_trials: 60, parallel: 4, wall_clock: 8h, max_failed: 20, max_cost: 100}
 values: {circuit: "${entity}"}
