@@ -43,6 +43,9 @@ from kftune.results.tables import (
 _Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 """SQL, and its values."""
 
+FILES_OF_STORE = 5
+"""How many files are open: the lock, those of SQLite, and the second copy."""
+
 _SHOWN = 3
 _NO_CURVES: Mapping[str, Curve] = {}
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
