@@ -333,7 +333,8 @@ class Store:
         Raises:
             StoreError: It was deleted, moved or replaced. A file beside the folder has what was stored.
         """
-        if self._left is None and _identity(self.folder.database) != self._file:
+        there = _identity(self.folder.database)
+        if self._left is None and (there is None or there != self._file):
             with reading(self.folder):
                 rows = self._connection.execute(_ALL_FINISHED).fetchall()
             self._left = leave_copy(self.folder.path, meta_to_text(self.meta), rows)
