@@ -10,17 +10,16 @@ from typing import Self
 
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
-from kftune.results import curves
+from kftune.results import curves, statements
 from kftune.results.boot import boot_id
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lines import Hold, LineFile, Lines, at_once, leave_copy
 from kftune.results.lines import read as read_lines
 from kftune.results.lock import take_lock
-from kftune.results.opening import insert, is_behind, open_for_writing
-from kftune.results.records import FINISHED, Meta, Origin, Trial, TrialEnd, TrialStart
+from kftune.results.opening import identity_of, insert, is_behind, open_for_writing
+from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
 from kftune.results.same_study import check_same_study
 from kftune.results.tables import (
-    CHECKED,
     FORMAT,
     damaged,
     full_disk_as_os_error,
@@ -30,9 +29,7 @@ from kftune.results.tables import (
     origin_to_row,
     reading,
     retried_to_text,
-    select,
     set_meta,
-    setting,
     stored_in,
     to_json,
     translated,
@@ -48,39 +45,6 @@ FILES_OF_STORE = 5
 
 _SHOWN = 3
 _NO_CURVES: Mapping[str, Curve] = {}
-_FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
-_SELECT = select(FORMAT)
-_ROW = f"SELECT {', '.join(CHECKED)} FROM trials WHERE number = ?"  # noqa: S608  # the names in it are our own
-_ALL_FINISHED = f"SELECT {', '.join(CHECKED)} FROM trials WHERE state IN ({_FINISHED}) ORDER BY number"  # noqa: S608
-_FIXED = {"state": "'Running'", "metrics": "'{}'", "message": "''", "stopped_by": "''"}
-_STARTED = {name: _FIXED.get(name, "NULL") for name in CHECKED} | {
-    name: f":{name}" for name in CHECKED if name in {*TrialStart._fields, *Origin._fields}
-}
-_INSERT = (
-    f"INSERT OR REPLACE INTO trials ({', '.join(CHECKED)}, checksum) VALUES ({', '.join(_STARTED.values())}, "  # noqa: S608
-    f"checksum_of_row({', '.join(_STARTED.values())}))"
-)
-_GO_ON = (
-    "UPDATE trials SET "  # noqa: S608
-    + setting(
-        **{name: _STARTED[name] for name in ("state", "attempt", "message", "ended", "exit_code")},
-        **{name: _STARTED[name] for name in ("pid", "pid_started", "code", "revision", "retried")},
-    )
-    + " WHERE number = :number"
-)
-_END = (
-    "UPDATE trials SET "  # noqa: S608
-    + setting(**{name: f":{name}" for name in TrialEnd._fields}, pid="NULL", pid_started="NULL")
-    + f" WHERE number = :number AND state NOT IN ({_FINISHED})"
-)
-# Numbers of processes of another start of the machine.
-_FORGET = f"UPDATE trials SET {setting(pid='NULL', pid_started='NULL')} WHERE pid IS NOT NULL"  # noqa: S608
-_CLEARED = {"metrics": "'{}'", "objective": "NULL", "exit_code": "NULL"}
-_AGAIN = (
-    "UPDATE trials SET "  # noqa: S608
-    + setting(state="'Killed'", assignment=":assignment", message=":message", **_CLEARED)
-    + " WHERE number = :number"
-)
 
 
 class Store:
@@ -156,7 +120,7 @@ class Store:
             update(self._connection, version, stored)
         boot = boot_id()
         if stored_in(self._connection, "boot") != boot:
-            run(_FORGET)
+            run(statements.FORGET)
         run(*set_meta(study=meta_to_text(meta), boot=boot))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
@@ -165,7 +129,7 @@ class Store:
         self.trial_seconds = float(stored_in(self._connection, "trial_seconds") or self._durations())
         self._opened: float | None = time.monotonic()
         self._to_disk = True
-        self._file = _identity(self.folder.database)
+        self._file = identity_of(self.folder.database)
         return stored
 
     def _open_lines(self, known: Container[str]) -> LineFile:
@@ -190,7 +154,7 @@ class Store:
         text = meta_to_text(self.meta)
         if text != found.study:
             lines.study(text)
-        for row in self._connection.execute(_ALL_FINISHED).fetchall():
+        for row in self._connection.execute(statements.ALL_FINISHED).fetchall():
             if row != found.rows.get(row[0]):
                 lines.trial(row)
         return lines
@@ -246,13 +210,13 @@ class Store:
     def trials(self) -> list[Trial]:
         """Returns every trial, by number."""
         with reading(self.folder):
-            rows = self._connection.execute(f"{_SELECT} ORDER BY number").fetchall()
+            rows = self._connection.execute(f"{statements.SELECT} ORDER BY number").fetchall()
             return [trial_of(row, self.meta) for row in rows]
 
     def trial(self, number: int) -> Trial:
         """Returns one trial."""
         with reading(self.folder):
-            row = self._connection.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+            row = self._connection.execute(f"{statements.SELECT} WHERE number = ?", (number,)).fetchone()
             return trial_of(row, self.meta)
 
     def next_number(self) -> int:
@@ -270,7 +234,7 @@ class Store:
             message: Why it has no result.
         """
         values = {"assignment": to_json(assignment), "message": message, "number": number}
-        self._commit((_AGAIN, values), to_disk=True)
+        self._commit((statements.AGAIN, values), to_disk=True)
 
     def name(self, number: int) -> str:
         """Returns the name of trial number `number`."""
@@ -302,9 +266,9 @@ class Store:
         earlier: list[_Statement] = [(curves.DELETE, (trial.number,))] if trial.attempt > 1 else []
         row = {**trial._asdict(), **texts, **origin_to_row(trial.origin)}
         if trial.goes_on:
-            self._commit((_GO_ON, row), to_disk=False)
+            self._commit((statements.GO_ON, row), to_disk=False)
         else:
-            self._commit((_INSERT, row), *earlier, to_disk=False)
+            self._commit((statements.INSERT, row), *earlier, to_disk=False)
 
     def end(self, number: int, end: TrialEnd, reported: Mapping[str, Curve] = _NO_CURVES) -> None:
         """Records how a trial ended, unless it has finished before.
@@ -316,10 +280,10 @@ class Store:
         """
         texts = {"metrics": to_json(end.metrics), "retried": retried_to_text(end.retried)}
         rows = [(curves.INSERT, row) for row in curves.rows(number, reported)]
-        self._commit((_END, {**end._asdict(), **texts, "number": number}), *rows, to_disk=False)
+        self._commit((statements.END, {**end._asdict(), **texts, "number": number}), *rows, to_disk=False)
         if end.state in FINISHED:
             with translated(self.folder):
-                row = self._connection.execute(_ROW, (number,)).fetchone()
+                row = self._connection.execute(statements.ROW, (number,)).fetchone()
             self._lines.trial(row)
 
     def curves(self, number: int) -> dict[str, Curve]:
@@ -333,10 +297,10 @@ class Store:
         Raises:
             StoreError: It was deleted, moved or replaced. A file beside the folder has what was stored.
         """
-        there = _identity(self.folder.database)
+        there = identity_of(self.folder.database)
         if self._left is None and (there is None or there != self._file):
             with reading(self.folder):
-                rows = self._connection.execute(_ALL_FINISHED).fetchall()
+                rows = self._connection.execute(statements.ALL_FINISHED).fetchall()
             self._left = leave_copy(self.folder.path, meta_to_text(self.meta), rows)
         if self._left is not None:
             raise StoreError(
@@ -410,15 +374,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Returns what tells a file from another one of the same name; None if it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _move_aside(results: RunFolder) -> None:
