@@ -15,7 +15,7 @@ from local_study import run, sh, study, trials_in
 from kftune.cli import main
 from kftune.errors import KftuneError, StoreError
 from kftune.local import Event, Note, TrialFinished, run_study
-from kftune.results import FINISHED, Meta, Trial, TrialStart, open_results
+from kftune.results import FINISHED, Meta, Trial, TrialStart, open_results, store
 from kftune.results.export import to_json
 from kftune.results.salvage import Salvaged, salvage
 from kftune.results.sources.find import open_trials
@@ -284,3 +284,13 @@ def test_the_second_copy_gets_the_last_try_that_a_kill_kept_from_it(tmp_path):
     run(a_study, folder)
     with open_trials(folder / "trials.jsonl") as results:
         assert [(trial.state, trial.attempt) for trial in results.trials()] == [("Succeeded", 2)]
+
+
+def test_a_file_that_goes_while_it_is_opened_is_missed(tmp_path, monkeypatch):
+    def remove() -> str:
+        (tmp_path / "runs" / "trials.db").unlink()
+        return ""
+
+    monkeypatch.setattr(store, "boot_id", remove)
+    with pytest.raises(StoreError, match="was deleted, moved or replaced while this run wrote to it"):
+        run(study(trials=2), tmp_path / "runs")

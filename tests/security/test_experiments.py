@@ -200,7 +200,8 @@ def test_a_file_without_end_does_not_keep_a_run_from_hearing_ctrl_c(tmp_path):
     time.sleep(0.5)
     runner.send_signal(signal.SIGINT)
     began = time.monotonic()
-    assert runner.wait(30) in (1, 130)
+    # It may be just about to exit.
+    assert runner.wait(30) in (1, 130, -signal.SIGINT)
     assert time.monotonic() - began < 10
     (trial,) = trials_in(folder)
     assert trial.state in ("Killed", "Failed")

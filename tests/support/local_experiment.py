@@ -9,6 +9,7 @@ from typing import Any
 
 from kftune.local import Event, Outcome
 from kftune.local.experiment import Options, run_experiment
+from kftune.local.processes.process import INTERRUPTED
 
 LR = {"name": "lr", "parameterType": "double", "feasibleSpace": {"min": "0.01", "max": "0.1"}}
 UNITS = {"name": "units", "parameterType": "int", "feasibleSpace": {"min": "1", "max": "64"}}
@@ -77,12 +78,18 @@ def collected(kind: str, **source: Any) -> dict[str, Any]:
 
 
 def serve(arguments: Sequence[str]) -> None:
-    """Runs the Experiment in a file. Arguments: the file, the results folder, `container` to run in images."""
+    """Runs the Experiment in a file, and exits as kftune does.
+
+    Arguments: the file, the results folder, `container` to run in images.
+    """
     from kftune.katib.go.reading import read
 
     value: Any = read(Path(arguments[0]).read_text())
     options = Options(runtime="container" if "container" in arguments[2:] else "process")
-    sys.exit(run_experiment(value, arguments[1], options=options).exit_code)
+    try:
+        sys.exit(run_experiment(value, arguments[1], options=options).exit_code)
+    except KeyboardInterrupt:  # the run was about to end
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,15 @@ def files_of(database: Path) -> list[Path]:
     return [database.with_name(f"{database.name}{end}") for end in _ENDS]
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Returns what tells a file from another one of the same name; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def check_head(folder: RunFolder) -> None:
     """Checks that a file is one of SQLite. SQLite takes an empty one for new, and deletes its write-ahead log.
 

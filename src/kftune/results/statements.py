@@ -1,4 +1,4 @@
-"""The SQL by which a store reads and writes its trials. The names in it are kftune's own."""
+"""The SQL statements of `Store`, which write the rows of trials with their checksums."""
 
 from __future__ import annotations
 

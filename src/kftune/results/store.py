@@ -16,7 +16,7 @@ from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lines import Hold, LineFile, Lines, at_once, leave_copy
 from kftune.results.lines import read as read_lines
 from kftune.results.lock import take_lock
-from kftune.results.opening import insert, is_behind, open_for_writing
+from kftune.results.opening import identity_of, insert, is_behind, open_for_writing
 from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
 from kftune.results.same_study import check_same_study
 from kftune.results.tables import (
@@ -39,6 +39,9 @@ from kftune.results.tables import (
 
 _Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 """SQL, and its values."""
+
+FILES_OF_STORE = 5
+"""How many files are open: the lock, those of SQLite, and the second copy."""
 
 _SHOWN = 3
 _NO_CURVES: Mapping[str, Curve] = {}
@@ -126,7 +129,7 @@ class Store:
         self.trial_seconds = float(stored_in(self._connection, "trial_seconds") or self._durations())
         self._opened: float | None = time.monotonic()
         self._to_disk = True
-        self._file = _identity(self.folder.database)
+        self._file = identity_of(self.folder.database)
         return stored
 
     def _open_lines(self, known: Container[str]) -> LineFile:
@@ -294,7 +297,8 @@ class Store:
         Raises:
             StoreError: It was deleted, moved or replaced. A file beside the folder has what was stored.
         """
-        if self._left is None and _identity(self.folder.database) != self._file:
+        there = identity_of(self.folder.database)
+        if self._left is None and (there is None or there != self._file):
             with reading(self.folder):
                 rows = self._connection.execute(statements.ALL_FINISHED).fetchall()
             self._left = leave_copy(self.folder.path, meta_to_text(self.meta), rows)
@@ -370,15 +374,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Returns what tells a file from another one of the same name; None if it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _move_aside(results: RunFolder) -> None:

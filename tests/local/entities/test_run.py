@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from entity_runs import counts, many, run
 from local_study import log_of, trials_in
+from places import SUPPORT
 
 from kftune.errors import RunError, StoreError, StudyError, UnknownNameError
 from kftune.local import Note, StudyStarted, TrialFinished, TrialStarted, run_study
@@ -168,7 +169,7 @@ def test_what_a_goal_stops_leaves_its_place_to_others(tmp_path):
 
 def test_few_files_are_open_however_many_entities_there_are(tmp_path, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    monkeypatch.setattr(scheduler, "_OTHER_FILES", 1_000_000)  # so few as are kept open at the least
+    monkeypatch.setattr(scheduler, "_MOST_OPEN", 3)
     most = 0
 
     def look(event: object) -> None:
@@ -179,8 +180,22 @@ def test_few_files_are_open_however_many_entities_there_are(tmp_path, monkeypatc
     a_study = many([f"e{index}" for index in range(40)], trials=2, budget={"parallel": 2})
     outcome = run_entities(a_study, tmp_path / "runs", on_event=look)
     assert outcome.counts == {"Succeeded": 80}
-    assert most - before < 4 * scheduler._FEWEST_OPEN + 40
+    assert most - before < 60  # 40 studies have 200
     assert (soft, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+def test_the_files_of_the_studies_count_where_few_may_be_open(tmp_path):
+    code = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))
+sys.path.insert(0, {str(SUPPORT)!r})
+from entity_runs import many, run
+names = [f"e{{index}}" for index in range(24)]
+outcome, events = run(many(names, trials=1, budget={{"parallel": 20}}), {str(tmp_path)!r})
+print(outcome.counts, [event.message for event in events if "wait for their start" in getattr(event, "message", "")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'Succeeded': 24} []\n"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from kftune.results.entities import NOT_STARTED, STOPPED, EntitiesFolder, Listed
 from kftune.results.lock import take_lock
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.same_study import check_same_study
-from kftune.results.store import Store
+from kftune.results.store import FILES_OF_STORE, Store
 from kftune.study import Study
 from kftune.study.entities import names_entity
 from kftune.study.for_each import ForEach
@@ -207,6 +207,7 @@ class _Run:
             runtime=runtime,
             gpus=gpus,
             images=containers.images,
+            more_files=FILES_OF_STORE,
         )
         notes = [*notes, *shared.notes]
         if strict and notes:

@@ -7,7 +7,6 @@ grow with the number of entities.
 from __future__ import annotations
 
 import heapq
-import resource
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,9 +15,11 @@ from typing import Literal, NamedTuple
 
 from kftune.local.entities.part import EntityRun
 from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.limits import files_left
 from kftune.local.processes.listener import Listener
 from kftune.local.study.progress import Reason
 from kftune.local.study.running import RunningTrial, attend
+from kftune.results.store import FILES_OF_STORE
 from kftune.stopping.facts import StudyFacts
 from kftune.stopping.history import Histories
 from kftune.stopping.max_cost import MaxCost
@@ -26,9 +27,8 @@ from kftune.stopping.max_cost import MaxCost
 End = Literal["Completed", "SharedBudget", "MaxCostReached", "WallClock", "MaxFailedReached", "Interrupted"]
 """What ends a run for several entities."""
 
-# An open study has four files. A process may often have 1024, of which the trials need some.
-_FILES_OF_STUDY, _OTHER_FILES = 4, 256
-_FEWEST_OPEN, _MOST_OPEN = 16, 500
+# Studies of which nothing runs, whose files stay open as far as the limit of this process has room for them.
+_MOST_OPEN = 500
 # A kill forgets at most so much of the time that counts against a wall clock.
 _BETWEEN_STATES, _MOST_FORGOTTEN = 1.0, 10.0
 
@@ -98,8 +98,7 @@ class Scheduler:
         """Those that are open, of which none runs; the one that has been idle longest comes first."""
         self._held: deque[EntityRun] = deque()
         """Those that could start a trial, had the budget a place for it."""
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most_open = max(_FEWEST_OPEN, min(_MOST_OPEN, (files - _OTHER_FILES) // _FILES_OF_STUDY))
+        self._most_open = min(_MOST_OPEN, files_left(limits.parallel, FILES_OF_STORE) // FILES_OF_STORE)
         for run in runs:
             self._push(run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,18 +16,20 @@ _FILES_BESIDE = 40
 _FEW_PROCESSES = 4096
 
 
-def within_limits(wanted: int, notes: list[str], what: str = "trials") -> int:
+def within_limits(wanted: int, notes: list[str], what: str = "trials", *, more_files: int = 0) -> int:
     """Returns how many processes can run at the same time. Raises the soft limit of open files if that is needed.
 
     Args:
         wanted: How many should.
         notes: Gets a note if fewer can.
         what: What they are.
+        more_files: How many files are open for each of them beyond those of any process.
     """
-    files = _files_for(wanted)
+    each = _FILES_EACH + more_files
+    files = _files_for(wanted, each)
     if files < wanted:
         notes.append(
-            f"{files} of {wanted} {what} at once: each has {_FILES_EACH} open files, and the limit is "
+            f"{files} of {wanted} {what} at once: each has {each} open files, and the limit is "
             f"{resource.getrlimit(resource.RLIMIT_NOFILE)[0]} (ulimit -n)"
         )
     processes = _processes_for(wanted)
@@ -38,17 +41,29 @@ def within_limits(wanted: int, notes: list[str], what: str = "trials") -> int:
     return max(1, min(wanted, files, processes))
 
 
-def _files_for(wanted: int) -> int:
+def files_left(processes: int, more_files: int) -> int:
+    """Returns how many more files may be open while processes run.
+
+    Args:
+        processes: How many of them.
+        more_files: As in `within_limits`.
+    """
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    limit = sys.maxsize if soft == resource.RLIM_INFINITY else soft
+    return max(0, limit - _open_files() - _FILES_BESIDE - processes * (_FILES_EACH + more_files))
+
+
+def _files_for(wanted: int, each: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted
     beside = _open_files() + _FILES_BESIDE
-    needed = beside + _FILES_EACH * wanted
+    needed = beside + each * wanted
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - beside) // _FILES_EACH) if soft < needed else wanted
+    return max(1, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - beside) // each) if soft < needed else wanted
 
 
 def _open_files() -> int:

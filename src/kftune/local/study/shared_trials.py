@@ -61,6 +61,7 @@ class SharedTrials:
         runtime: What trials run in.
         gpus: The devices to share; None finds them.
         images: Image in the study -> the one to run here.
+        more_files: How many files may be open for each trial beyond those of its process: those of its study.
 
     Attributes:
         runner: What starts them.
@@ -82,6 +83,7 @@ class SharedTrials:
         runtime: Runtime = "process",
         gpus: Sequence[str] | None = None,
         images: Mapping[str, str] | None = None,
+        more_files: int = 0,
     ) -> None:
         self.devices = SharedDevices(study.step.resources.gpu, gpus)
         self.runner = (
@@ -90,7 +92,7 @@ class SharedTrials:
             else _processes(study, outputs, self.devices, all_at_once=parallel >= total, differing=differing)
         )
         self.notes: list[str] = []
-        self.parallel = within_limits(self.devices.limit(parallel, self.notes), self.notes)
+        self.parallel = within_limits(self.devices.limit(parallel, self.notes), self.notes, more_files=more_files)
         self.found: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def remove_leftovers(self, outputs: Path, labels: Mapping[str, str], trials: Iterable[Trial]) -> None:
