@@ -19,6 +19,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kftune.applying import Plan, Problem, Target, baseline_command, choose, evidence_for, message_for, plan_for
 from kftune.applying.message import branch_name
@@ -166,7 +167,7 @@ def _file(arguments: argparse.Namespace) -> Path | str:
     return arguments.study if arguments.study.suffix in YAML_SUFFIXES else "STUDY.yaml"
 
 
-def _finished(counts: Mapping[str, int]) -> int:
+def _finished(counts: Mapping[Any, int]) -> int:
     return sum(count for state, count in counts.items() if state in FINISHED)
 
 

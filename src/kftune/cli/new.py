@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from kftune.cli.arguments import a_path
 from kftune.errors import UsageError
@@ -57,7 +58,8 @@ def _what_is_open(study: Path) -> str:
     """Returns what the user has to do with a study that was written from a script: some scripts print no metric."""
     from kftune import yaml_text
 
-    return "look at" if yaml_text.load_file(study)["objective"]["metric"] else "write objective.metric in"
+    written: Any = yaml_text.load_file(study)
+    return "look at" if written["objective"]["metric"] else "write objective.metric in"
 
 
 def _from_templates(arguments: argparse.Namespace) -> int:
