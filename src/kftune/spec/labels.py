@@ -64,6 +64,7 @@ def label_value(text: str) -> str:
     similar = _OUTSIDE.sub("-", text).strip("-_.")[: _LONGEST_VALUE - _HASH_LENGTH - 1].rstrip("-_.")
     return f"{similar}-{mark}" if similar else mark
 
+
 DataKey = Annotated[
     str,
     matching(
