@@ -13,6 +13,7 @@ import pytest
 from entity_runs import NOTING, counts, finished, many, noted, run
 from local_study import Runs, is_alive, trials_in, wait_until
 
+from kftune.errors import StoreError
 from kftune.results.entities import EntitiesFolder
 
 
@@ -115,9 +116,10 @@ def test_an_interrupt_stops_all_and_the_next_run_goes_on_with_the_same_values(tm
     assert [trials[0].point for trials in found] == before
 
 
-def test_a_store_that_a_kill_left_empty_is_begun_again(tmp_path):
+def test_an_empty_store_of_an_entity_is_damage_and_no_beginning(tmp_path):
+    # A kill leaves none: the file appears with its study, or not at all.
     run(many("ab", trials=1), tmp_path / "runs", entities=["a"])
     (tmp_path / "runs" / "b").mkdir()
     (tmp_path / "runs" / "b" / "trials.db").touch()
-    outcome, _ = run(many("ab", trials=1), tmp_path / "runs")
-    assert outcome.counts == {"Succeeded": 2}
+    with pytest.raises(StoreError, match=r"trials\.db is damaged: it is empty; save what can be read"):
+        run(many("ab", trials=1), tmp_path / "runs")
