@@ -66,6 +66,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ram", "mem"), ("memory",)),
     **dict.fromkeys(("environment", "envs", "variables"), ("env",)),
     "cron": ("schedule",),
+    **dict.fromkeys(("out", "outputdir", "outdir", "resultsdir", "runsdir"), ("dir",)),
     **dict.fromkeys(("updateconfig", "writeback", "applyto"), ("apply",)),
     **dict.fromkeys(("dependson", "depends", "dependencies", "needs", "requires"), ("after",)),
     **dict.fromkeys(("if", "condition"), ("when",)),

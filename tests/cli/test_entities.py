@@ -175,6 +175,16 @@ def test_show_names_the_entities_and_their_budget(folder):
     assert one["command"][3] == "P2/C1"
 
 
+@pytest.mark.parametrize(("options", "rows"), [([], 15), (["--top", "1"], 2), (["--curves"], 12)])
+def test_a_parquet_file_has_the_trials_of_all_entities(done, options, rows):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    printed(["results", "study.yaml", "--format", "parquet", "--out", "all.parquet", *options], done)
+    table = parquet.read_table(done / "all.parquet")
+    assert (table.num_rows, table.column_names[0]) == (rows, "entity")
+    assert {"P1/C1", "P1/C2"} <= set(table["entity"].to_pylist())
+    assert table.schema.metadata[b"kftune.study"] == b"pumps"
+
+
 @pytest.mark.parametrize("command", [["summarise", "--across"], ["best"]])
 def test_the_folder_above_results_of_entities_names_them(done, command):
     assert "runs: there are no results here; kftune run creates them; there are some in runs/pumps\n" in printed(

@@ -64,6 +64,7 @@ COMMANDS = {
     "results: an entity without trials": ["best", "study.yaml", "--entity", "P1/C2"],
     "results: an entity of other results": ["best", "plain.yaml", "--entity", "P1/C1"],
     "results: of one": ["logs", "study.yaml", "best"],
+    "results: all compared with one": ["compare", "study.yaml", "plain.yaml"],
     "results: the best in a metric": ["best", "study.yaml", "--metric", "val_loss"],
     "results: a command line": ["best", "study.yaml", "--format", "args"],
     "results: a page": ["results", "study.yaml", "--format", "html", "--out", "page.html"],

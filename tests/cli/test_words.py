@@ -112,6 +112,11 @@ def test_an_option_that_is_none_is_answered_with_the_change_of_the_file(capsys, 
     assert right in refused(capsys, *arguments).splitlines()[0]
 
 
+@pytest.mark.parametrize("option", ["--out", "--output-dir", "--results-dir"])
+def test_other_names_of_the_folder_of_results_are_answered_with_the_option(capsys, option):
+    assert f"unknown option {option}; did you mean --dir?\n" in refused(capsys, "run", "study.yaml", option, "x")
+
+
 def test_an_option_that_means_nothing_is_only_named(capsys):
     assert refused(capsys, "best", "study.yaml", "--zzz").startswith("kftune: unknown option --zzz\nusage: ")
 

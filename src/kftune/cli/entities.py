@@ -8,7 +8,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,6 +164,20 @@ def print_best(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
     return 0 if any(row.best is not None for row in rows) else 1
 
 
+def results_of_each(entities: EntitiesFolder, selected: Callable[[Trials], Trials]) -> Iterator[tuple[str, Trials]]:
+    """Yields the name of each entity that has results, with these, which are open until the next one.
+
+    Args:
+        entities: Their results.
+        selected: Returns the trials that the command line chooses.
+    """
+    for entity in entities.entities():
+        results = entities.open(entity)
+        if results is not None:
+            with results:
+                yield entity.name, selected(results)
+
+
 def results_text(entities: EntitiesFolder, arguments: argparse.Namespace, selected: Callable[[Trials], Trials]) -> str:
     """Returns the trials of all entities as text.
 
@@ -181,17 +195,12 @@ def results_text(entities: EntitiesFolder, arguments: argparse.Namespace, select
         raise UsageError(f"{what} is for one entity; give --entity NAME too")
     found: dict[str, Any] = {}
     lines: list[tuple[str, dict[str, Any]]] = []
-    for entity in entities.entities():
-        results = entities.open(entity)
-        if results is None:
-            continue
-        with results:
-            chosen = selected(results)
-            if form == "json":
-                found[entity.name] = to_json(chosen)
-            else:
-                names, rows = to_rows(chosen)
-                lines += [(entity.name, dict(zip(names, row, strict=True))) for row in rows]
+    for entity, chosen in results_of_each(entities, selected):
+        if form == "json":
+            found[entity] = to_json(chosen)
+        else:
+            names, rows = to_rows(chosen)
+            lines += [(entity, dict(zip(names, row, strict=True))) for row in rows]
     if form == "json":
         return to_text({"study": entities.study, "entities": found})
     header = list(dict.fromkeys(name for _, line in lines for name in line if form == "csv" or name not in _HIDDEN))

@@ -222,9 +222,8 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
         found = trials_in(study, hints) if study.suffix in SUFFIXES else None
         if found is not None:
             return found
-    entity = getattr(arguments, "entity", None)
     if arguments.dir is not None or study.is_dir():
-        return _open_folder(arguments.dir or study, entity)
+        return _open_folder(arguments.dir or study, arguments)
     name = slug(_name(study))
     folder = _beside(study, name)
     earlier = _in_current_folder(folder, name)
@@ -232,20 +231,24 @@ def _opened(arguments: argparse.Namespace, hints: Hints) -> Trials:
         raise StoreError(
             f"there are no results here, but the current folder has some of that name: give {earlier}", str(folder)
         )
-    return _open_folder(folder, entity)
+    return _open_folder(folder, arguments)
 
 
-def _open_folder(folder: Path, entity: str | None) -> Trials:
-    """Opens the results in a folder, or those of an entity."""
+def _open_folder(folder: Path, arguments: argparse.Namespace) -> Trials:
+    """Opens the results in a folder, or those of the entity that a command line chooses."""
+    # A command that takes several studies has no --entity.
+    entity, is_choosable = getattr(arguments, "entity", None), hasattr(arguments, "entity")
     entities = EntitiesFolder(folder)
     if not entities.exists:
         check_no_entity(entity, folder)
         return open_results(folder)
     if entity is None:
         first, *others = entities.entities()
+        which = f"--entity {first.name}, or the folder {entities.of(first)}"
+        which = which if is_choosable else f"give its folder, such as {entities.of(first)}"
         raise UsageError(
-            f"{folder} has results of {1 + len(others)} entities, so say which: --entity {first.name}, or the folder "
-            f"{entities.of(first)}; kftune best, status and results print all of them"
+            f"{folder} has results of {1 + len(others)} entities, so say which: {which}; kftune best, status and "
+            f"results print all of them"
         )
     found = entities.open(entities.entity(entity))
     if found is None:

@@ -27,6 +27,7 @@ from kftune.cli.table import fitted
 from kftune.errors import UsageError
 from kftune.files import write_bytes, write_text
 from kftune.results import Trials
+from kftune.results.entities import EntitiesFolder
 from kftune.results.export import curves_to_rows, to_csv, to_json, to_rows, to_seed_json, to_text
 from kftune.results.layout import RunFolder
 from kftune.results.origins import COLUMNS, differing, short
@@ -69,15 +70,26 @@ def run(arguments: argparse.Namespace) -> int:
         )
     entities = given_entities(arguments)
     if entities is not None:
-        from kftune.cli.entities import results_text
-
-        text = results_text(entities, arguments, lambda results: _selected(results, arguments))
-        return _put(text, arguments)
+        return _of_entities(entities, arguments)
     with _selected(open_given(arguments), arguments) as results:
         if arguments.format in _FILES:
             return _write_file(results, arguments)
         text = _FORMATS[arguments.format](results, arguments.curves)
     return _put(text, arguments)
+
+
+def _of_entities(entities: EntitiesFolder, arguments: argparse.Namespace) -> int:
+    from kftune.cli.entities import results_of_each, results_text
+
+    def selected(results: Trials) -> Trials:
+        return _selected(results, arguments)
+
+    if arguments.format != "parquet":
+        return _put(results_text(entities, arguments, selected), arguments)
+    from kftune.results.parquet import entities_to_parquet
+
+    each = results_of_each(entities, selected)
+    return _put_parquet(lambda: entities_to_parquet(entities.study, each, curves=arguments.curves), arguments)
 
 
 def _put(text: str, arguments: argparse.Namespace) -> int:
@@ -142,7 +154,9 @@ def _selected(results: Trials, arguments: argparse.Namespace) -> Trials:
 def _write_file(results: Trials, arguments: argparse.Namespace) -> int:
     """Writes a format that is no text."""
     if arguments.format == "parquet":
-        return _write_parquet(results, arguments)
+        from kftune.results.parquet import to_parquet
+
+        return _put_parquet(lambda: to_parquet(results, curves=arguments.curves), arguments)
     if arguments.out is None:
         raise UsageError("--format optuna writes a file of SQLite; say which: --out study.db")
     from kftune.local.samplers.optuna_export import write_storage
@@ -153,12 +167,10 @@ def _write_file(results: Trials, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write_parquet(results: Trials, arguments: argparse.Namespace) -> int:
-    from kftune.results.parquet import to_parquet
-
+def _put_parquet(made: Callable[[], bytes], arguments: argparse.Namespace) -> int:
     if arguments.out is None and sys.stdout.isatty():
         raise UsageError("a Parquet file is not for a terminal; say where to write it: --out trials.parquet")
-    content = to_parquet(results, curves=arguments.curves)
+    content = made()
     if arguments.out is None:
         write_binary(content)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kftune.errors import MissingExtraError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WHOLE = ("origin.seed", "exit_code")
 _TIMES = ("started", "ended")
-_TEXTS = ("trial", "state", "message", "stopped_by")
+_TEXTS = ("entity", "trial", "state", "message", "stopped_by")
 
 
 def to_parquet(results: Trials, *, curves: bool = False) -> bytes:
@@ -35,26 +35,60 @@ def to_parquet(results: Trials, *, curves: bool = False) -> bytes:
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
+    return _file([(None, results)], results.meta.name, curves)
+
+
+def entities_to_parquet(study: str, entities: Iterable[tuple[str, Trials]], *, curves: bool = False) -> bytes:
+    """Returns the bytes of a Parquet file with the trials of many entities; its first column is ``entity``.
+
+    Args:
+        study: The name of the study.
+        entities: The name of each entity, and its results.
+        curves: Whether to return one row for each report instead.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    return _file(entities, study, curves)
+
+
+def _file(parts: Iterable[tuple[str | None, Trials]], study: str, curves: bool) -> bytes:
     try:
         import pyarrow  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError("parquet", "pyarrow", "take --format csv") from error
-    meta = results.meta
-    if curves:
-        header, rows = curves_to_rows(results)
-        kinds = (pyarrow.string(), pyarrow.string(), pyarrow.int64(), pyarrow.float64(), pyarrow.float64())
-        columns = [pyarrow.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
-        table = pyarrow.table(columns, names=header)
-    else:
-        metrics = {column for column, metric in first_columns(meta).items() if metric}
-        table = pyarrow.table(
-            {name: _column(name, values, metrics, pyarrow) for name, values in typed_columns(results).items()}
-        )
-    about = {"kftune.study": meta.name, "kftune.objective": meta.objective.name, "kftune.direction": meta.direction}
+    columns: dict[str, list[Any]] = {}
+    metrics, about, rows = set[str](), {"kftune.study": study}, 0
+    for entity, results in parts:
+        meta = results.meta
+        found = _curves(results) if curves else typed_columns(results)
+        new = len(found["trial"])
+        found = found if entity is None else {"entity": [entity] * new, **found}
+        for name in found:
+            columns.setdefault(name, [None] * rows)  # the entities before have no such column
+        for name, values in columns.items():
+            values += found.get(name, [None] * new)
+        rows += new
+        metrics |= {column for column, metric in first_columns(meta).items() if metric}
+        about |= {"kftune.objective": meta.objective.name, "kftune.direction": meta.direction}
+    kinds = {"step": pyarrow.int64(), "value": pyarrow.float64(), "seconds": pyarrow.float64()}
+    table = pyarrow.table(
+        {
+            name: pyarrow.array(values, kinds.get(name, pyarrow.string()))
+            if curves
+            else _column(name, values, metrics, pyarrow)
+            for name, values in columns.items()
+        }
+    )
     file = io.BytesIO()
     parquet.write_table(table.replace_schema_metadata(about), file)
     return file.getvalue()
+
+
+def _curves(results: Trials) -> dict[str, list[Any]]:
+    header, rows = curves_to_rows(results)
+    return {name: [row[place] for row in rows] for place, name in enumerate(header)}
 
 
 def _column(name: str, values: Sequence[Any], metrics: set[str], arrow: Any) -> pyarrow.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from entity_runs import many, run
@@ -52,9 +53,10 @@ def test_each_plain_line_about_a_trial_has_its_entity_and_how_far_the_run_is(eve
     assert lines[-1] == "next: kftune best x"
 
 
-def test_a_run_that_ends_before_its_first_result_offers_no_command_that_shows_one(events):
-    without = [event for event in events if not isinstance(event, TrialFinished)]
-    assert not any("next" in text for text in (*plain(without), *frames(without)))
+def test_a_run_without_a_result_offers_no_command_that_shows_one(events):
+    *others, end = events
+    none = replace(end, counts={"Failed": 3, "Killed": 1})
+    assert not any("next" in text for text in (*plain([*others, none]), *frames([*others, none])))
 
 
 def test_a_progress_line_has_news(tmp_path):

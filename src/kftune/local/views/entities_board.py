@@ -17,7 +17,7 @@ from kftune.local.study.events import (
 )
 from kftune.local.views.formatting import clock, number_text
 from kftune.local.views.study_board import TrialLine, aims_text
-from kftune.results import FINISHED
+from kftune.results import FINISHED, SCORED
 from kftune.results.records import UNSUCCESSFUL
 
 _SHOWN_FINISHED = 5
@@ -81,6 +81,11 @@ class EntitiesBoard:
         left = waiting * self._seconds / self._timed / self.start.parallel
         wall = self.start.wall_clock
         return (left if wall is None else min(left, max(0.0, wall - self.elapsed))) or None
+
+    @property
+    def has_result(self) -> bool:
+        """Whether an entity has a best trial at the end."""
+        return self.end is not None and any(self.end.counts.get(state) for state in SCORED)
 
     def progress(self) -> str:
         """Returns how far the run is, on one line."""

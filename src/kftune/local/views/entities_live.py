@@ -87,5 +87,5 @@ class LiveEntitiesView(LiveView):
         yield state_text(end.state, f" ({end.reason}): {end.message}")
         yield Text(f"trials: {counted(end.counts, end.seconds)}")
         yield Text(f"entities: {about_entities(end)}")
-        if self._board.done:
+        if self._board.has_result:
             yield from (Text(f"next: {hint}", style="dim") for hint in self._hints)

@@ -60,7 +60,7 @@ class PlainEntitiesView(PlainView):
                 yield f"{event.state} ({event.reason}): {event.message}"
                 yield f"trials: {counted(event.counts, event.seconds)}"
                 yield f"entities: {about_entities(event)}"
-                if self._board.done:
+                if self._board.has_result:
                     yield from (f"next: {hint}" for hint in self._hints)
 
     def _progress(self) -> Iterator[str]:
