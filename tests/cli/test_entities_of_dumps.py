@@ -81,6 +81,9 @@ def test_trials_of_an_unknown_entity_ask_for_it(plant: Path, capsys):
     code, _, said = read(capsys, "results", str(table), *study)
     assert code == 2
     assert f"does not say of which its trials are; give --entity, such as {OTHER}" in said
+    code, _, said = read(capsys, "results", str(table), "--objective", "loss", "--direction=minimize", "--entity", OWN)
+    assert code == 2
+    assert f"--entity is {OWN}, but {table} does not say of which entity its trials are; give the study" in said
     code, text, _ = read(capsys, "results", str(table), *study, "--entity", OWN, "--format", "json")
     assert (code, json.loads(text)["study"]["fixed"]) == (0, {"circuit": OWN})
 
