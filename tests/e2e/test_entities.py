@@ -215,11 +215,12 @@ def test_an_experiment_of_the_loop_is_read_as_that_of_its_circuit(looped: Loop, 
     assert (found["study"]["fixed"], found["counts"]) == ({"circuit": circuit}, {"Succeeded": TRIALS})
 
 
-def test_the_experiments_of_both_forms_search_the_same_points(ended: Set, looped: Loop) -> None:
+def test_the_experiments_of_both_forms_are_the_same_search(ended: Set, looped: Loop) -> None:
+    # Not the same points: Katib draws again when it could not store what it had drawn.
     found = by_entity(looped.tour.namespace)
-    assert {circuit: best_values(found[circuit]) for circuit in ENTITIES} == {
-        circuit: best_values(ended.found[circuit]) for circuit in ENTITIES
-    }
+    same = ("algorithm", "objective", "parameters", "maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
+    searched = [{key: found[circuit]["spec"][key] for key in same} for circuit in ENTITIES]
+    assert searched == [{key: ended.found[circuit]["spec"][key] for key in same} for circuit in ENTITIES]
 
 
 def test_the_objects_of_a_run_are_those_that_cost_counts(looped: Loop, record_property: Any) -> None:

@@ -103,12 +103,9 @@ def _trial_times(arguments: argparse.Namespace, study: Study) -> Times:
         return given(_seconds("--trial-time", last), f"--trial-time {last}")
     if arguments.source is None:
         return times_of_run(arguments.file.parent / RUNS / slug(study.name))
-    from kftune.cli.places import open_given
+    from kftune.cli.places import open_given, results_at
 
-    source = argparse.Namespace(
-        study=arguments.source, dir=None, through=None, objective=None, direction=None, study_name=None
-    )
-    with open_given(source) as trials:
+    with open_given(results_at(arguments.source)) as trials:
         return measured(durations(trials.trials()), str(arguments.source))
 
 
