@@ -11,6 +11,10 @@ import pytest
 from places import DATA
 
 from kftune.cli import main
+from kftune.results.past import past_of
+from kftune.results.sources.find import trials_in
+from kftune.results.sources.hints import Hints
+from kftune.study import load_study
 
 OWN, OTHER = "PLANT001/CIRCUIT02", "PLANT001/CIRCUIT01"
 NOTHING_RAN = "--no-baseline"
@@ -77,6 +81,9 @@ def test_trials_of_an_unknown_entity_ask_for_it(plant: Path, capsys):
     code, _, said = read(capsys, "results", str(table), *study)
     assert code == 2
     assert f"does not say of which its trials are; give --entity, such as {OTHER}" in said
+    code, _, said = read(capsys, "results", str(table), "--objective", "loss", "--direction=minimize", "--entity", OWN)
+    assert code == 2
+    assert f"--entity is {OWN}, but {table} does not say of which entity its trials are; give the study" in said
     code, text, _ = read(capsys, "results", str(table), *study, "--entity", OWN, "--format", "json")
     assert (code, json.loads(text)["study"]["fixed"]) == (0, {"circuit": OWN})
 
@@ -111,3 +118,12 @@ def test_the_file_of_the_studys_own_apply_is_beside_the_study(plant: Path, capsy
     )
     assert code == 0
     assert "+  CIRCUIT02: {circuit: PLANT001/CIRCUIT02, units: 17, rate: 0.46793736643388284}" in text
+
+
+@pytest.mark.parametrize(("entity", "told"), [(OWN, 2), (OTHER, 0)])
+def test_only_the_same_entity_is_told_of_its_results(plant: Path, entity: str, told: int):
+    trials = trials_in(plant.parent / "saved.yaml", Hints())
+    assert trials is not None
+    past = past_of(load_study(plant / "study.yaml").for_entity(entity), [trials], 3, None)
+    assert (len(past.first), len(past.told)) == (2, told)
+    assert (f"since circuit is '{OWN}' there and '{OTHER}' here" in past.notes[-1]) == (entity == OTHER)

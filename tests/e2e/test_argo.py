@@ -17,6 +17,7 @@ from e2e_argo import (
     applied_tour,
     experiments,
     finished,
+    launcher_pod,
     local_run,
     nodes,
     outputs_locally,
@@ -79,16 +80,6 @@ def run(tour: Tour) -> dict[str, Any]:
     launcher = wait_until(f"workflow/{name}", tour.namespace, launcher_pod, RUN_SECONDS)
     kubectl(["kubectl", "delete", "pod", str(launcher_pod(launcher)), f"--namespace={tour.namespace}", "--wait=false"])
     return finished(tour, name, RUN_SECONDS)
-
-
-def launcher_pod(workflow: dict[str, Any]) -> str | None:
-    """The pod of the tune step, named as Argo names pods: workflow, template, number of the node."""
-    running = [
-        node
-        for node in workflow.get("status", {}).get("nodes", {}).values()
-        if node["type"] == "Pod" and node["templateName"] == "tune" and node["phase"] in ("Pending", "Running")
-    ]
-    return "-".join([workflow["metadata"]["name"], "tune", running[0]["id"].rpartition("-")[2]]) if running else None
 
 
 @pytest.mark.smoke

@@ -117,6 +117,16 @@ def start(tour: Tour, change: Callable[[dict[str, Any]], object] = lambda _: Non
     return made.strip().partition("/")[2]
 
 
+def launcher_pod(workflow: dict[str, Any]) -> str | None:
+    """Returns the pod of a tune step that has not ended; Argo names it after workflow, template and node."""
+    running = [
+        node
+        for node in workflow.get("status", {}).get("nodes", {}).values()
+        if node["type"] == "Pod" and node["templateName"] == "tune" and node["phase"] in ("Pending", "Running")
+    ]
+    return "-".join([workflow["metadata"]["name"], "tune", running[0]["id"].rpartition("-")[2]]) if running else None
+
+
 def finished(tour: Tour, name: str, seconds: float) -> dict[str, Any]:
     """Returns a run when it has ended, whether well or badly."""
     found: dict[str, Any] = wait_until(

@@ -66,6 +66,13 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple([name for name in map(str.strip, text.split(",")) if name])
 
 
+def results_at(place: Path) -> argparse.Namespace:
+    """Returns the arguments of `add_results_arguments` that name a place, without options."""
+    parser = argparse.ArgumentParser()
+    add_results_arguments(parser)
+    return parser.parse_args(["--", str(place)])
+
+
 def open_given(arguments: argparse.Namespace) -> Trials:
     """Returns the trials that a command line names; use it in a `with` statement. Prints what a reader has to know.
 
@@ -79,11 +86,12 @@ def open_given(arguments: argparse.Namespace) -> Trials:
     if through is None:
         hints = Hints(arguments.objective, arguments.direction, arguments.study_name, columns=arguments.metrics)
         found = _opened(arguments, hints)
+        if found.folder is None:
+            _check_entity(arguments, found)
         if found.folder is None and found.meta.experiment is not None:
             from kftune.render.names import is_name_of
             from kftune.results.sources.beside import through_study_in
 
-            _check_entity(arguments, found)
             found = through_study_in(_folder_of(arguments.study), found, is_name_of)
     else:
         found = _typed(arguments, through)
@@ -108,8 +116,14 @@ def _check_entity(arguments: argparse.Namespace, found: Trials) -> None:
     given, own = getattr(arguments, "entity", None), entity_of(found)
     if given is None or given == own:
         return
-    has = "are of no entity" if own is None else f"are of the entity {own}"
-    raise UsageError(f"--entity is {given}, but the trials of {arguments.study} {has}; leave --entity out")
+    if own is None:
+        raise UsageError(
+            f"--entity is {given}, but {arguments.study} does not say of which entity its trials are; give the study "
+            f"with entities that they are of with --study, or leave --entity out"
+        )
+    raise UsageError(
+        f"--entity is {given}, but the trials of {arguments.study} are of the entity {own}; leave --entity out"
+    )
 
 
 def open_several_given(arguments: argparse.Namespace, place: Path) -> list[Trials]:

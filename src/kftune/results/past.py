@@ -18,6 +18,7 @@ from kftune.results.pareto import Front, Score
 from kftune.results.records import SCORED, Trial
 from kftune.results.selection import ranked
 from kftune.results.sources.hints import Hints
+from kftune.results.sources.katib_objects import arguments_of
 from kftune.results.trials import Trials
 from kftune.study import Study
 
@@ -131,6 +132,9 @@ class _Source:
         self._scored = [trial for trial in trials.trials() if trial.state in SCORED]
         self._scores = {trial.number: self._score(trial) for trial in self._scored}
         self._has_scores = any(score is not None for score in self._scores.values())
+        meta = trials.meta
+        given = {} if meta.experiment is None else arguments_of(meta.experiment)
+        self._not_searched = {**given, **meta.compared.get("defaults", {}), **meta.fixed}
 
     def read(self) -> list[_Read]:
         """Returns the trials with a result, the best one first."""
@@ -177,8 +181,8 @@ class _Source:
         return sorted(known, key=lambda trial: (trial.number not in members, order[trial.number], trial.number))
 
     def _read(self, trial: Trial) -> _Read:
-        study, meta = self._study, self._trials.meta
-        values = {**meta.compared.get("defaults", {}), **meta.fixed, **trial.point}
+        study = self._study
+        values = {**self._not_searched, **trial.point}
         point, problems = {}, []
         for name in study.space:
             leaf = study.leaves[name]

@@ -125,9 +125,9 @@ def _same_names(variants: Collection[_Objects]) -> Iterator[str]:
     for name, namespaces in found.items():
         if len(namespaces) > 1:
             yield (
-                f"the Experiment {name} is in the namespaces {', '.join(namespaces)}: on one cluster, Katib takes "
-                f"their trials for those of one, and the later one may never start a trial; give each a name with "
-                f"targets.katib.name in the overlay's set"
+                f"the Experiment {name} is in the namespaces {', '.join(namespaces)}: on one cluster, Katib mixes up "
+                f"their trials, and the later one may never start one; give each a name with targets.katib.name in the "
+                f"overlay's set"
             )
 
 

@@ -5,6 +5,7 @@ Source: katib v0.19.0, pkg/apis/controller, pkg/controller.v1beta1/trial.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -47,6 +48,35 @@ def has_trials(objects: Iterable[Any]) -> bool:
     return any(
         _is(each, "Trial") or (_is(each, "Experiment") and bool(_status(each).get("conditions"))) for each in objects
     )
+
+
+def arguments_of(experiment: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the arguments ``--NAME=VALUE`` that all trials of an Experiment get with the same value.
+
+    Args:
+        experiment: The Experiment.
+    """
+    template = (experiment.get("spec") or {}).get("trialTemplate") or {}
+    options = [word[2:].partition("=") for word in _words(template.get("trialSpec")) if word.startswith("--")]
+    return {name: value for name, equals, value in options if equals and "${trialParameters." not in value}
+
+
+def _words(part: Any) -> Iterator[str]:
+    """Yields the words of all command lines in a part of a trial's object."""
+    for key, value in part.items() if isinstance(part, Mapping) else enumerate(part if isinstance(part, list) else ()):
+        if key in ("command", "args") and isinstance(value, list):
+            for word in value:
+                yield from _split(word) if isinstance(word, str) and not word.startswith("--") else (str(word),)
+        else:
+            yield from _words(value)
+
+
+def _split(text: str) -> list[str]:
+    """Returns the words of a text, which may be the script of a shell; none if it is no shell's."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []
 
 
 def read(objects: Sequence[Any], place: str) -> Trials:
