@@ -66,13 +66,6 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple([name for name in map(str.strip, text.split(",")) if name])
 
 
-def results_at(place: Path) -> argparse.Namespace:
-    """Returns the arguments of `add_results_arguments` that name a place, without options."""
-    parser = argparse.ArgumentParser()
-    add_results_arguments(parser)
-    return parser.parse_args(["--", str(place)])
-
-
 def open_given(arguments: argparse.Namespace) -> Trials:
     """Returns the trials that a command line names; use it in a `with` statement. Prints what a reader has to know.
 
