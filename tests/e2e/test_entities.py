@@ -216,7 +216,7 @@ def test_an_experiment_of_the_loop_is_read_as_that_of_its_circuit(looped: Loop, 
 
 
 def test_the_experiments_of_both_forms_are_the_same_search(ended: Set, looped: Loop) -> None:
-    # Not the same points: Katib draws again when it could not store what it had drawn.
+    # Not the same points: goptuna draws the parameters of a point in the order of a Go map, which is random.
     found = by_entity(looped.tour.namespace)
     same = ("algorithm", "objective", "parameters", "maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
     searched = [{key: found[circuit]["spec"][key] for key in same} for circuit in ENTITIES]
