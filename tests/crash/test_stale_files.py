@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_a_link_to_nothing_is_moved_aside_too(tmp_path):
     assert (tmp_path / "trials" / "small-study-0001.unstored1" / "checkpoint").is_symlink()
 
 
-def test_an_experiment_of_a_list_gets_no_files_of_a_start_that_was_not_stored(tmp_path):
+def test_an_experiment_of_a_list_gets_no_files_of_a_start_that_was_not_stored(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "toy", raising=False)  # that of another folder
     listed, folder = load_list(project(tmp_path)), tmp_path / "results"
     (folder / "slow").mkdir(parents=True)
     (folder / "slow" / "weights.txt").write_text("of other values")

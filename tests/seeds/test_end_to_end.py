@@ -78,13 +78,13 @@ def test_000_a_class_and_a_study_are_written_from_the_script(tmp_path: Path):
     (project / "study.yaml").unlink()
     text = "training:\n  learning-rate: 0.5  # too high\n  'hidden_units': 8\n  name: x\n"
     (project / "config.yaml").write_text(text)
-    kftune(project, "new", "hparams", "net", "--from", "dockers/mymodel/train.py")
-    assert on_katib(project, "net_study.yaml").keys() == {"learning_rate"}
+    kftune(project, "new", "hparams", "tuned_net", "--from", "dockers/mymodel/train.py")
+    assert on_katib(project, "tuned_net_study.yaml").keys() == {"learning_rate"}
     search = "search.hidden_units={choice: [16, 32]}"
-    trials, best = run_here(project, "net_study.yaml", "budget.max_trials=3", "algorithm.seed=1", search)
+    trials, best = run_here(project, "tuned_net_study.yaml", "budget.max_trials=3", "algorithm.seed=1", search)
     assert len(trials) == 3
     options = ("--at", "training", "--map", "learning_rate=learning-rate", "--force")
-    after = applied(project, "net_study.yaml", "config.yaml", *options)
+    after = applied(project, "tuned_net_study.yaml", "config.yaml", *options)
     rate, units = json.dumps(best.point["learning_rate"]), best.point["hidden_units"]
     assert after == f"training:\n  learning-rate: {rate}  # too high\n  'hidden_units': {units}\n  name: x\n"
 

@@ -52,7 +52,6 @@ def test_the_first_entities_have_no_others_to_start_from(tmp_path):
 
 def test_the_folder_of_a_run_is_summarised_without_entities_that_have_not_begun(folder, capsys):
     (folder / "empty").mkdir(exist_ok=True)
-    (folder / "empty" / "trials.db").touch()
     assert main(["summarise", "--across", str(folder), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [each["label"] for each in found["entities"]][:3] == [f"Small study {name}" for name in "123"]
