@@ -18,7 +18,7 @@ _MARK = "--experiment="
 
 def pods(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields name and spec of each pod that an object creates, including those of the launcher's Experiment."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or document.get("$patch") == "delete":
         return
     name = document.get("metadata", {}).get("name", "")
     if document.get("kind") == "Experiment":
