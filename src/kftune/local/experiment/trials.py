@@ -27,6 +27,7 @@ from kftune.local.experiment.pod import (
 )
 from kftune.local.experiment.template import Options, Template
 from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.limits import within_limits
 from kftune.local.processes.programs import Remedies
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import Start
@@ -82,7 +83,8 @@ class ExperimentTrials(Trials):
             raise RunError(f"the template makes no trial; on Katib the Experiment hangs: {error}") from error
         self.grace, self.lost_retries = pod.grace, pod.lost_retries
         runner = ContainerRunner(template.folder) if options.runtime == "container" else ProcessRunner()
-        super().__init__(folder, runner, SharedDevices(pod.gpus, options.gpus, "resources.limits"), parallel)
+        devices, notes = SharedDevices(pod.gpus, options.gpus, "resources.limits"), list[str]()
+        super().__init__(folder, runner, devices, within_limits(devices.limit(parallel, notes), notes), notes)
         self._check_mounts(pod)
         (self._check_container if options.runtime == "container" else self._check_process)(pod)
         self._check_start(pod)

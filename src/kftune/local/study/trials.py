@@ -15,7 +15,6 @@ from kftune.argv import NO_KINDS
 from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.local.processes.devices import SharedDevices
-from kftune.local.processes.limits import within_limits
 from kftune.local.processes.passing import passed
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, step_remedies
@@ -45,7 +44,8 @@ class Trials(ABC):
         folder: Where results go.
         runner: What starts them.
         devices: The GPUs that they share.
-        wanted: How many should run at the same time; fewer do if there are too few GPUs.
+        parallel: How many run at the same time; the caller has compared it with GPUs and limits.
+        notes: What the user should know about that.
 
     Attributes:
         parallel: How many run at the same time.
@@ -55,12 +55,14 @@ class Trials(ABC):
         revision: The git commit of that code; empty if unknown.
     """
 
-    def __init__(self, folder: RunFolder, runner: ProcessRunner, devices: SharedDevices, wanted: int) -> None:
+    def __init__(
+        self, folder: RunFolder, runner: ProcessRunner, devices: SharedDevices, parallel: int, notes: Iterable[str]
+    ) -> None:
         self.folder = folder
         self.runner = runner
         self.devices = devices
-        self.notes: list[str] = []
-        self.parallel = within_limits(devices.limit(wanted, self.notes), self.notes)
+        self.notes = [*notes]
+        self.parallel = parallel
         self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:32]}
         self._name = f"kftune-{self.labels[LABEL_OF_RUN][:12]}-"
         self._prepared: Path | None = None
@@ -217,7 +219,9 @@ class StudyTrials(Trials):
             gpus=gpus,
             images=containers.images,
         )
-        super().__init__(folder, alone.runner, alone.devices, study.budget.at_once)
+        # What several studies share is limited once for all of them, and its notes are told once.
+        notes = alone.notes if shared is None else ()
+        super().__init__(folder, alone.runner, alone.devices, min(study.budget.at_once, alone.parallel), notes)
         if containers.labels is not None:
             self.labels = containers.labels
         self._study = study
@@ -225,7 +229,7 @@ class StudyTrials(Trials):
             step,
             step.start,
             place,
-            self.parallel if shared is None else shared.parallel,
+            alone.parallel,
             timeout=study.budget.trial_timeout,
             folders=containers.inputs,
             network="default" if containers.network else "none",
